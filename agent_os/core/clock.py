@@ -1,0 +1,38 @@
+"""Wall clock, monotonic clock and sleep: the only place that asks the machine for the time. Handed in everywhere."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+
+class Clock:
+    """The machine's clock. Tests hand in one whose time they move themselves."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, UTC."""
+        return datetime.now(timezone.utc)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; only differences mean anything."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds (not at all when negative)."""
+        if seconds > 0:
+            time.sleep(seconds)
+
+    def today(self) -> str:
+        """The current UTC day as `2026-11-22`."""
+        return self.now().strftime("%Y-%m-%d")
+
+
+def iso(moment: datetime) -> str:
+    """`2026-11-22T05:00:00.123Z`: how every instant is stored and shown; sorts as text."""
+    utc = moment.astimezone(timezone.utc)
+    return f"{utc.strftime('%Y-%m-%dT%H:%M:%S')}.{utc.microsecond // 1000:03d}Z"
+
+
+def from_iso(text: str) -> datetime:
+    """The instant that `iso` wrote. Raises ValueError for anything else."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)

@@ -1,0 +1,91 @@
+"""The errors of the kernel. Each says what was being done, to what and what came back; its hint says what to do now.
+
+Which exit code an error becomes is decided in `main` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+
+class AgentOSError(Exception):
+    """Base of every error that a user may meet: one sentence, and one that says what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AgentOSError):
+    """The command line, or an argument of the Python interface, cannot be meant as it is."""
+
+
+class ConfigError(AgentOSError):
+    """Not set up: a setting, key or file is missing or wrong, or the database is newer than the program."""
+
+
+class BusyError(AgentOSError):
+    """Another run or writer holds what this one needs; nothing was done."""
+
+
+class StoreError(AgentOSError):
+    """The database is damaged, or empty or missing where data was."""
+
+
+class ResourceError(AgentOSError):
+    """The machine refused: no space, no permission to write, a limit."""
+
+
+class TaskError(AgentOSError):
+    """A task did not do its work. `status` is the HTTP status behind it, where there is one."""
+
+    def __init__(self, message: str, *, hint: str = "", status: Optional[int] = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class TransientError(TaskError):
+    """May well work in a moment. `retry_after` is the wait in seconds that the other side asked for, if any."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", status: Optional[int] = None, retry_after: Optional[float] = None
+    ) -> None:
+        super().__init__(message, hint=hint, status=status)
+        self.retry_after = retry_after
+
+
+class PermanentError(TaskError):
+    """Will not get better by asking again."""
+
+
+class Stopped(BaseException):
+    """A signal asked the program to stop. Not an `Exception`: nothing on the way up may swallow it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_LIMIT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+def os_failure(doing: str, error: OSError) -> AgentOSError:
+    """The error a failed system call becomes; `doing` is what was tried and to what, e.g. "writing /x/agent.log"."""
+    reason = error.strerror or str(error)
+    message = f"{doing}: {reason}"
+    if error.errno in _NO_ROOM:
+        return ResourceError(message, hint="free some space (or raise the limit) and start again; nothing was lost")
+    if error.errno in _DENIED:
+        return ResourceError(message, hint="check who owns the folder and whether it may be written to")
+    if error.errno in _LIMIT:
+        return ResourceError(message, hint="raise the limit (ulimit -a shows them) and start again")
+    if error.errno == errno.EIO:
+        return StoreError(message, hint="the disk reports errors: copy the data to another one before anything else")
+    return ConfigError(message, hint="check the path")

@@ -1,0 +1,115 @@
+"""The schema, as the ordered steps that lead to it. A step that has been released is never edited; a new one is added.
+
+SQL stays within SQLite 3.24. Money is INTEGER, 10^-9 of the currency unit; `results.cost` (REAL) is for reading only.
+"""
+
+from __future__ import annotations
+
+# "AgOS": SQLite keeps it in the file header, so that a foreign file is known before it is opened.
+APPLICATION_ID = 0x41674F53
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "ledger",
+        (
+            """CREATE TABLE meta(
+                name TEXT PRIMARY KEY,
+                value TEXT NOT NULL)""",
+            """CREATE TABLE runs(
+                id TEXT PRIMARY KEY,
+                plugin_name TEXT NOT NULL,
+                status TEXT NOT NULL CHECK (status IN ('running', 'success', 'failed', 'skipped')),
+                started_at TEXT NOT NULL,
+                finished_at TEXT,
+                error TEXT,
+                task TEXT NOT NULL,
+                invocation_id TEXT NOT NULL,
+                window_start TEXT,
+                window_end TEXT,
+                requests INTEGER NOT NULL DEFAULT 0,
+                notes TEXT NOT NULL DEFAULT '')""",
+            "CREATE INDEX runs_by_start ON runs(started_at)",
+            "CREATE INDEX runs_still_running ON runs(task) WHERE status = 'running'",
+            """CREATE TABLE results(
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                run_id TEXT NOT NULL REFERENCES runs(id),
+                provider TEXT NOT NULL,
+                date TEXT NOT NULL,
+                tokens INTEGER,
+                cost REAL,
+                raw_json TEXT NOT NULL,
+                created_at TEXT NOT NULL,
+                cost_nano INTEGER,
+                currency TEXT NOT NULL DEFAULT '',
+                basis TEXT NOT NULL,
+                day_status TEXT NOT NULL CHECK (day_status IN ('open', 'provisional', 'settled')),
+                updated_at TEXT NOT NULL,
+                UNIQUE(provider, date))""",
+            "CREATE INDEX results_by_date ON results(date, provider)",
+            """CREATE TABLE batches(
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                run_id TEXT NOT NULL REFERENCES runs(id),
+                provider TEXT NOT NULL,
+                window_start TEXT NOT NULL,
+                window_end TEXT NOT NULL,
+                observed_at TEXT NOT NULL,
+                pages_sha256 TEXT NOT NULL,
+                lines_added INTEGER NOT NULL,
+                lines_closed INTEGER NOT NULL,
+                chain TEXT NOT NULL)""",
+            """CREATE TABLE result_lines(
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                provider TEXT NOT NULL,
+                date TEXT NOT NULL,
+                kind TEXT NOT NULL CHECK (kind IN ('cost', 'usage')),
+                report TEXT NOT NULL,
+                account TEXT NOT NULL DEFAULT '',
+                project TEXT NOT NULL DEFAULT '',
+                model TEXT NOT NULL DEFAULT '',
+                api_key TEXT NOT NULL DEFAULT '',
+                line_item TEXT NOT NULL DEFAULT '',
+                cost_type TEXT NOT NULL DEFAULT '',
+                token_type TEXT NOT NULL DEFAULT '',
+                tier TEXT NOT NULL DEFAULT '',
+                context TEXT NOT NULL DEFAULT '',
+                region TEXT NOT NULL DEFAULT '',
+                quantity,
+                unit TEXT NOT NULL DEFAULT '',
+                amount_nano INTEGER,
+                currency TEXT NOT NULL DEFAULT '',
+                basis TEXT NOT NULL CHECK (basis IN ('reported', 'estimated', 'imported')),
+                batch_id INTEGER NOT NULL REFERENCES batches(id),
+                observed_at TEXT NOT NULL,
+                superseded_at TEXT,
+                superseded_by INTEGER REFERENCES batches(id))""",
+            "CREATE INDEX result_lines_now ON result_lines(provider, date) WHERE superseded_at IS NULL",
+            "CREATE INDEX result_lines_closed ON result_lines(superseded_by) WHERE superseded_by IS NOT NULL",
+            """CREATE TABLE page_bodies(
+                sha256 TEXT PRIMARY KEY,
+                gzip BLOB NOT NULL)""",
+            """CREATE TABLE pages(
+                batch_id INTEGER NOT NULL REFERENCES batches(id),
+                seq INTEGER NOT NULL,
+                report TEXT NOT NULL,
+                url TEXT NOT NULL,
+                request_id TEXT NOT NULL DEFAULT '',
+                seen_at TEXT NOT NULL,
+                sha256 TEXT NOT NULL REFERENCES page_bodies(sha256),
+                PRIMARY KEY(batch_id, seq))""",
+            """CREATE TABLE slots(
+                task TEXT NOT NULL,
+                key TEXT NOT NULL,
+                status TEXT NOT NULL CHECK (status IN ('running', 'success', 'failed', 'skipped')),
+                due_at TEXT NOT NULL,
+                attempts INTEGER NOT NULL DEFAULT 0,
+                run_id TEXT REFERENCES runs(id),
+                epoch INTEGER NOT NULL DEFAULT 0,
+                lease_until TEXT,
+                reason TEXT NOT NULL DEFAULT '',
+                output_json TEXT,
+                changed_at TEXT NOT NULL,
+                read_at TEXT,
+                PRIMARY KEY(task, key))""",
+        ),
+    ),
+)
