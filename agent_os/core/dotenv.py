@@ -53,7 +53,7 @@ def parse(text: str, environ: Mapping[str, str]) -> Parsed:
             if value is None:
                 raise ConfigError(
                     f"line {line}: {key} refers to a variable (${{...}}) that is not set",
-                    hint="set it above, or give a default (${NAME:-default}), or use single quotes if it is no reference",
+                    hint="set it above, or give a default (${NAME:-default}), or use single quotes",
                 )
         known[key] = value
         parsed.pairs.append((key, value))
