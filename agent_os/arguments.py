@@ -14,7 +14,7 @@ from .core.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, Optional
 
     from .core.home import Home
@@ -86,6 +86,8 @@ class Arguments:
         self.out: Optional[str] = None
         self.force = self.json = self.quiet = self.verbose = False
         self.clock = Clock()
+        self.hushed = False  # as if quiet on stderr, though results are shown
+        self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
         self._opened: Optional[Home] = None
 
     def open(self) -> Home:
@@ -94,8 +96,9 @@ class Arguments:
             from .core.home import open_home
 
             self._opened = open_home(
-                self.home, clock=self.clock, stderr=sys.stderr, quiet=self.quiet, verbose=self.verbose
-            )
+                self.home, clock=self.clock, stderr=sys.stderr, quiet=self.quiet or self.hushed, verbose=self.verbose,
+                environ=self.environ,
+            )  # fmt: skip
             for warning in self._opened.settings.warnings:
                 self._opened.log.warning("config.open_to_others", warning)
         return self._opened

@@ -154,7 +154,7 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
     from ..core.text import span, table, thousands
 
     header = ("provider", "result", "days new", "restated", "missing", "tokens", "cost", "time")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for outcome in outcomes:
         if outcome.span is None:
             rows.append((outcome.provider, outcome.status, "", "", "", "", "", outcome.error))

@@ -107,14 +107,18 @@ def load(*, home: str = "", flags: Optional[Mapping[str, str]] = None, environ: 
     folder = find_home(home, environment)
     env_path = os.path.join(folder, ".env")
     ini_path = os.path.join(folder, "agent_os.ini")
-    dotenv_values = {name: value for name, value in dotenv.read(env_path, environment).items() if value is not None}
+    dotenv_file = dotenv.read(env_path, environment)
     sources = (
         ("flag", dict(flags or {})),
         ("environment", environment),
-        (env_path, dotenv_values),
+        (env_path, {name: value for name, value in dotenv_file.pairs if value is not None}),
         (ini_path, _read_ini(ini_path)),
     )
-    return Settings(folder, sources, warnings=_open_to_others(env_path, ini_path))
+    warnings = _open_to_others(env_path, ini_path)
+    if dotenv_file.bad_lines:
+        lines = ", ".join(map(str, dotenv_file.bad_lines[:5]))
+        warnings.append(f"{env_path}: no assignment on line {lines}; passed over")
+    return Settings(folder, sources, warnings=warnings)
 
 
 def find_home(flag: str, environ: Mapping[str, str]) -> str:

@@ -174,7 +174,7 @@ def windows(days: Sequence[str], *, today: str) -> list[Window]:
             spans[-1][1] = number + 1
         else:
             spans.append([number, number + 1])
-    found = []
+    found: list[Window] = []
     for first, end in spans:
         start = first - 1 if first == ordinal(today) else first
         found += Window(day_of(start), day_of(end)).parts(STORED_TOGETHER_DAYS)

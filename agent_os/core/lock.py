@@ -6,7 +6,6 @@ import os
 
 from . import files
 from .clock import iso
-from .errors import os_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +23,7 @@ class TaskLock:
 
     def acquire(self) -> bool:
         """Take the lock without waiting; False when another process holds it."""
-        files.check_plain(self._path, "the lock file")
-        try:
-            fd = files.open_private(self._path, os.O_RDWR | os.O_CREAT)
-        except OSError as error:
-            raise os_failure(f"opening {self._path}", error) from error
+        fd = files.open_private(self._path, os.O_RDWR | os.O_CREAT)
         if not files.lock_fd(fd, wait=False):
             os.close(fd)
             return False

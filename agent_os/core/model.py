@@ -101,22 +101,30 @@ class Row:
         value = self._data.get(name)
         if value is None:
             return None
+        if isinstance(value, str):
+            value = _number(value)
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise self.wrong(name, value)
+            raise self.wrong(name, self._data.get(name))
         if isinstance(value, Decimal):
             if not value.is_finite() or value.adjusted() > 18 or value.adjusted() < -40:  # noqa: PLR2004
                 raise self.wrong(name, value)
             return format(value, "f")
         if abs(value) >= 2**63:
             raise self.wrong(name, value)
-        return value
+        return int(value)
 
     def value(self, name: str) -> Json:
         """Whatever stands under `name`; None when absent."""
         return self._data.get(name)
 
     def cost(
-        self, amount: Json, currency: Json, *, shift: int = 0, quantity: Union[int, str, None] = None, **dimensions: str
+        self,
+        amount: Json,
+        currency: Json,
+        dimensions: Mapping[str, str],
+        *,
+        shift: int = 0,
+        quantity: Union[int, str, None] = None,
     ) -> Record:
         """A cost record with money the provider itself reports: `amount` times 10**`shift` units of `currency`."""
         try:
@@ -126,7 +134,7 @@ class Row:
             raise self.wrong("the money of a row", f"{amount} {currency}") from error
         return self._record("cost", dimensions, quantity=quantity, amount_nano=nano, currency=code)
 
-    def usage(self, quantity: int, unit: str, **dimensions: str) -> Record:
+    def usage(self, quantity: int, unit: str, dimensions: Mapping[str, str]) -> Record:
         """A usage record: so many of `unit` ("tokens", "requests", "images", ...)."""
         return self._record("usage", dimensions, quantity=quantity, unit=unit)
 
@@ -141,6 +149,15 @@ class Row:
             "basis": "reported",
         }
         return Record(**values)
+
+
+def _number(text: str) -> Optional[Decimal]:
+    """A decimal number written as text; None when it is not one. Money's own rules for literals hold."""
+    try:
+        money.nano(text)
+    except ValueError:
+        return None
+    return Decimal(text)
 
 
 _BLANK: dict[str, Any] = {**dict.fromkeys(Record._fields, ""), "quantity": None, "amount_nano": None}

@@ -114,7 +114,7 @@ def _check(db: Database) -> int:
     row = db.one("SELECT max(version) FROM schema_migrations")
     version = int(row[0] or 0) if row else 0
     _judge(db.path, version=version, owner=APPLICATION_ID)
-    known = dict(db.all("SELECT name, value FROM meta WHERE name IN ('instance', 'commits')"))
+    known: dict[str, str] = dict(db.all("SELECT name, value FROM meta WHERE name IN ('instance', 'commits')"))
     if note and note[0] != known.get("instance"):
         raise StoreError(
             f"{db.path} is another database than the one that was here",
@@ -140,11 +140,7 @@ def _read_note(path: str) -> Optional[tuple[str, int]]:
 
 
 def _open_file(path: str) -> int:
-    files.check_plain(path, "the lock file" if path.endswith(".lock") else "the database")
-    try:
-        return files.open_private(path, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        raise os_failure(f"opening {path}", error) from error
+    return files.open_private(path, os.O_RDWR | os.O_CREAT)
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:

@@ -62,7 +62,7 @@ def cost(row: Row) -> Record:
     if not isinstance(amount, str):
         raise row.wrong("amount", amount)
     what = {"line_item": row.text("description"), "cost_type": row.text("cost_type"), "token_type": row.text("token_type")}
-    return row.cost(amount, row.value("currency"), shift=-2, **what, **dimensions(row))
+    return row.cost(amount, row.value("currency"), {**what, **dimensions(row)}, shift=-2)
 
 
 def usage(row: Row) -> Iterator[Record]:
@@ -77,6 +77,6 @@ def usage(row: Row) -> Iterator[Record]:
     )
     for kind, count in kinds:
         if count:
-            yield row.usage(count, "tokens", token_type=kind, **where)
+            yield row.usage(count, "tokens", {**where, "token_type": kind})
     if searches := row.part("server_tool_use").count("web_search_requests"):
-        yield row.usage(searches, "calls", cost_type="web_search", **where)
+        yield row.usage(searches, "calls", {**where, "cost_type": "web_search"})

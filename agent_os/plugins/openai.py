@@ -61,14 +61,14 @@ class OpenAI(Collector):
                 amount = row.part("amount")  # `value` is in whole units of `currency` (dollars): a number or its text
                 where = {"project": row.text("project_id"), "line_item": row.text("line_item")}
                 quantity = row.quantity("quantity")
-                yield row.cost(amount.value("value"), amount.value("currency"), quantity=quantity, **where)
+                yield row.cost(amount.value("value"), amount.value("currency"), where, quantity=quantity)
                 continue
             where = dimensions(row)
             if page.report == "usage/completions" or row.value("input_tokens") is not None:
                 yield from tokens(row, where)
             for name, unit in COUNTS:
                 if count := row.count(name):
-                    yield row.usage(count, unit, **where)
+                    yield row.usage(count, unit, where)
 
 
 def dimensions(row: Row) -> dict[str, str]:
@@ -94,4 +94,4 @@ def tokens(row: Row, where: dict[str, str]) -> Iterator[Record]:
     kinds = (("input", rest), ("cache_read", read), ("cache_write", written), ("output", output))
     for kind, count in kinds:
         if count:
-            yield row.usage(count, "tokens", token_type=kind, **where)
+            yield row.usage(count, "tokens", {**where, "token_type": kind})
