@@ -5,6 +5,7 @@ The public API. Names are imported when they are first used: a start that collec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .core.app import App, Context, Result
     from .core.collector import Collector
     from .core.days import Window
     from .core.errors import (
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .core.model import Page, Record, Row
+    from .core.money import shown
+    from .core.text import table
 
 __version__ = "0.1.0"
 __all__ = [
     "AgentOSError",
+    "App",
     "BusyError",
     "Collector",
     "ConfigError",
+    "Context",
     "Page",
     "PermanentError",
     "Record",
     "ResourceError",
+    "Result",
     "Row",
     "StoreError",
     "TaskError",
@@ -37,9 +43,22 @@ __all__ = [
     "UsageError",
     "Window",
     "__version__",
+    "shown",
+    "table",
 ]
 
-_ROOMS = {"Collector": "collector", "Window": "days", "Page": "model", "Record": "model", "Row": "model"}
+_ROOMS = {
+    "App": "app",
+    "Collector": "collector",
+    "Context": "app",
+    "Page": "model",
+    "Record": "model",
+    "Result": "app",
+    "Row": "model",
+    "Window": "days",
+    "shown": "money",
+    "table": "text",
+}
 
 
 def __getattr__(name: str) -> object:

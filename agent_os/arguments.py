@@ -38,6 +38,7 @@ COMMON = {
 }
 RUN = {
     "--task": ("NAME", "the task to run"),
+    "--app": ("MODULE", "an app whose tasks to offer too, such as apps.billing_tracker"),
     "--since": ("DAY", "first UTC day, as 2026-11-21; it is included"),
     "--until": ("DAY", "the UTC day to stop before; it is not included"),
     "--force": ("", "ask again for every day, whatever is stored"),
@@ -78,6 +79,7 @@ class Arguments:
     def __init__(self) -> None:
         self.verb = ""
         self.task = ""
+        self.app = ""
         self.home = ""
         self.since: Optional[str] = None
         self.until: Optional[str] = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..arguments import Arguments
+    from ..core.app import Task
     from ..core.collector import Collector
     from ..core.home import Home
     from ..core.http_client import HttpClient
@@ -29,7 +30,13 @@ def execute(args: Arguments) -> int:
 
         return export(args)
     home = args.open()
-    collectors = chosen(args.task, home)
+    tasks = app_tasks(args.app)
+    if args.task in tasks:
+        from ..core.app import Context
+
+        emit(tasks[args.task](Context(home)))
+        return exits.OK
+    collectors = chosen(args.task, home, others=list(tasks))
     misplaced = next((name for name in EXPORT_ONLY if getattr(args, name) is not None), "")
     if misplaced:
         raise UsageError(f"--{misplaced} belongs to --task export, not to {args.task}", hint="leave it out")
@@ -47,7 +54,21 @@ def execute(args: Arguments) -> int:
     return code_of(outcomes)
 
 
-def chosen(task: str, home: Home) -> list[Collector]:
+def app_tasks(named: str) -> dict[str, Task]:
+    """The tasks of the apps that are built into this file, and of the one that was named."""
+    try:
+        from .._build import APPS  # type: ignore[import-not-found, unused-ignore]  # made by build.py
+    except ImportError:
+        APPS = ()  # noqa: N806 (the name of build.py)
+    found: dict[str, Task] = {}
+    for module in [*APPS, *([named] if named else [])]:
+        from ..core.app import load_app
+
+        found.update(load_app(module).tasks)
+    return found
+
+
+def chosen(task: str, home: Home, *, others: Sequence[str] = ()) -> list[Collector]:
     """The collectors that a task runs. Raises UsageError for a name that no task has."""
     from ..plugins import load
 
@@ -58,7 +79,7 @@ def chosen(task: str, home: Home) -> list[Collector]:
     if not found:
         from ..core.text import nearest
 
-        names = [*(collector.task for collector in collectors), "run_all", "export"]
+        names = [*(collector.task for collector in collectors), "run_all", "export", *others]
         close = nearest(task, names)
         raise UsageError(
             f"there is no task {task[:60]!r}",
