@@ -5,6 +5,8 @@ Nothing of the kernel imports it; it reaches no network and knows no real key.
 
 from __future__ import annotations
 
+from .faults import FAULTS
 from .ledger import Ledger
+from .server import Entry, Sandbox
 
-__all__ = ["Ledger"]
+__all__ = ["FAULTS", "Entry", "Ledger", "Sandbox"]

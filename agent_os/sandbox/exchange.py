@@ -23,6 +23,7 @@ class Literal(str):
 class Request:
     """A request as it came: decoded query pairs in their order, header names in lower case."""
 
+    provider: str
     method: str
     path: str
     query: Pairs

@@ -44,7 +44,7 @@ def invent(seed: int, day: str) -> Day:
     bursts = [_completion(draw) for _ in range(3 + draw.below(6))]
     result = Day(tuple(bursts), tuple(line for burst in bursts for line in _chat_lines(draw, burst)))
     for sibling in (_embeddings, _moderations, _images, _speeches, _transcriptions, _stores, _sessions, _files, _webs):
-        if draw.once_in(2):
+        for _ in range(draw.below(3)):
             result = result.and_also(sibling(draw))
     return result.and_also(Day(lines=_extras(draw)))
 

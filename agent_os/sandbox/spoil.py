@@ -1,4 +1,7 @@
-"""What the named faults are made of: functions of a request and its proper reply. Pure; a reply's tree is changed in place."""
+"""What the named faults are made of: functions of a request and its proper reply.
+
+They touch nothing else; the tree of the reply, which is theirs alone, may be changed in place.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ def repeated_token(request: Request, reply: Reply) -> Optional[Reply]:
     """From the second page on every page is empty and names itself as the next one."""
     if request.get("page") == _AGAIN:
         page = {"data": [], "has_more": True, "next_page": _AGAIN}
-        return Reply(200, {"object": "page", **page} if _is_openai(request) else page, reply.headers)
+        return Reply(200, {"object": "page", **page} if request.provider == "openai" else page, reply.headers)
     return _changed(reply, lambda page: page.update(has_more=True, next_page=_AGAIN))
 
 
@@ -216,16 +219,12 @@ def _error(request: Request, reply: Reply, fault: tuple[int, tuple[tuple[str, st
     code = "rate_limit_exceeded" if number == 429 else None
     kind = _KINDS.get(number, "api_error" if number >= 500 else "invalid_request_error")
     message = f"This is the sandbox's scripted answer with status {number}."
-    if _is_openai(request):
+    if request.provider == "openai":
         kind = "requests" if number == 429 else "server_error" if number >= 500 else "invalid_request_error"
         content = openai.error(Refusal(number, message, kind=kind, code=code))
     else:
         content = anthropic.error(Refusal(number, message, kind=kind), request.id)
     return Reply(number, content, reply.headers + headers)
-
-
-def _is_openai(request: Request) -> bool:
-    return "x-api-key" not in request.headers
 
 
 def _on_page(change: Callable[[dict[str, Any]], object]) -> Spoil:
