@@ -118,7 +118,7 @@ def test_an_answer_does_not_wait_for_the_network_stack(openai):
     start = time.monotonic()
     for _ in range(20):
         openai.page()
-    assert time.monotonic() - start < 0.4
+    assert time.monotonic() - start < 0.6
 
 
 def test_the_journal_says_what_was_asked_and_holds_no_key(sandbox, openai, anthropic):
@@ -324,6 +324,7 @@ def test_wire_faults_break_the_connection(sandbox, openai, name, broken):
     with pytest.raises(broken):
         openai.page()
     openai.connection.close()
+    openai.connection.timeout = 2
     assert openai.page()[0] == 200
 
 

@@ -98,7 +98,9 @@ def _lines(draw: Draw, burst: Traffic) -> list[CostLine]:
                 lines.append(CostLine(_tailed(draw, amount), _token_dimensions(burst, kind, words)))
     if burst.counts["web_search_requests"]:
         amount = EXACT.multiply(Decimal(burst.counts["web_search_requests"]), Decimal("0.0105"))
-        lines.append(_other("web_search", "Web Search Usage", plain(amount), burst.dimensions["workspace_id"]))
+        lines.append(
+            _other("web_search", "Web Search Usage", amount=plain(amount), workspace=burst.dimensions["workspace_id"])
+        )
     return lines
 
 
@@ -115,7 +117,7 @@ def _token_dimensions(burst: Traffic, kind: str, words: str) -> dict[str, object
     return {**shown, "token_type": kind, "cost_type": "tokens", "description": description}
 
 
-def _other(cost_type: str, description: str, amount: str, workspace: object) -> CostLine:
+def _other(cost_type: str, description: str, *, amount: str, workspace: object) -> CostLine:
     dimensions = {**_BLANK, "cost_type": cost_type, "description": description, "workspace_id": workspace}
     return CostLine(amount, dimensions)
 
@@ -130,11 +132,18 @@ def _extras(draw: Draw) -> tuple[CostLine, ...]:
     lines = []
     if draw.once_in(4):
         amount = plain(Decimal(5 * (1 + draw.below(60))).scaleb(-3))
-        lines.append(_other("code_execution", "Code Execution Usage", amount, draw.pick((None, "wrkspc_sandboxPier"))))
+        lines.append(
+            _other(
+                "code_execution",
+                "Code Execution Usage",
+                amount=amount,
+                workspace=draw.pick((None, "wrkspc_sandboxPier")),
+            )
+        )
     if draw.once_in(7):
         amount = plain(Decimal(1 + draw.below(9_999)).scaleb(-5))
-        lines.append(_other("session_usage", "Agent Session Runtime", amount, "wrkspc_sandboxOrbit"))
+        lines.append(_other("session_usage", "Agent Session Runtime", amount=amount, workspace="wrkspc_sandboxOrbit"))
     if draw.once_in(7):
         amount = plain(Decimal(-(1 + draw.below(50_000))).scaleb(-6))
-        lines.append(_other("tokens", "Usage credit", amount, None))
+        lines.append(_other("tokens", "Usage credit", amount=amount, workspace=None))
     return tuple(lines)

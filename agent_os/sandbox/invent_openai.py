@@ -82,7 +82,9 @@ def _chat_lines(draw: Draw, burst: Traffic) -> list[CostLine]:
     for part, price in zip(_PARTS, prices):
         count = sum(burst.counts[name] for name in _COUNTS_OF[part])
         if count:
-            lines.append(_priced(draw, burst, f"{_prefix(burst)}{burst.dimensions['model']}, {part}", (count, price)))
+            lines.append(
+                _priced(draw, burst, f"{_prefix(burst)}{burst.dimensions['model']}, {part}", sale=(count, price))
+            )
     return lines
 
 
@@ -92,7 +94,7 @@ def _prefix(burst: Traffic) -> str:
     return "priority | " if burst.dimensions["service_tier"] == "priority" else ""
 
 
-def _priced(draw: Draw, burst: Traffic, item: str, sale: tuple[int, str], unit: str = "tokens") -> CostLine:
+def _priced(draw: Draw, burst: Traffic, item: str, *, sale: tuple[int, str], unit: str = "tokens") -> CostLine:
     """The line of so many units at such a price; one in six carries a tail far below a nano-dollar."""
     count, price = sale
     amount = EXACT.multiply(Decimal(count), Decimal(price))
@@ -112,14 +114,16 @@ def _who(draw: Draw) -> _Who:
     return {"project_id": project, "api_key_id": key, "user_id": user, "api_source": source}
 
 
-def _sold(draw: Draw, burst: Traffic, item: str, sale: tuple[int, str], unit: str) -> Day:
-    return Day((burst,), (_priced(draw, burst, item, sale, unit),))
+def _sold(draw: Draw, burst: Traffic, item: str, *, sale: tuple[int, str], unit: str) -> Day:
+    return Day((burst,), (_priced(draw, burst, item, sale=sale, unit=unit),))
 
 
 def _embeddings(draw: Draw) -> Day:
     counts = {"input_tokens": draw.below(400_000) + 1, "num_model_requests": 1 + draw.below(90)}
     burst = Traffic("embeddings", draw.below(1440), {**_who(draw), "model": "text-embedding-sand-2"}, counts)
-    return _sold(draw, burst, "text-embedding-sand-2, input", (counts["input_tokens"], "0.0000000215"), "tokens")
+    return _sold(
+        draw, burst, "text-embedding-sand-2, input", sale=(counts["input_tokens"], "0.0000000215"), unit="tokens"
+    )
 
 
 def _moderations(draw: Draw) -> Day:
@@ -132,42 +136,42 @@ def _images(draw: Draw) -> Day:
     who = {**_who(draw), "model": "gpt-image-sand-2", "size": size, "source": source}
     counts = {"images": 1 + draw.below(12), "num_model_requests": 1 + draw.below(9)}
     burst = Traffic("images", draw.below(1440), who, counts)
-    return _sold(draw, burst, "gpt-image-sand-2 image, output", (counts["images"], "0.0365"), "images")
+    return _sold(draw, burst, "gpt-image-sand-2 image, output", sale=(counts["images"], "0.0365"), unit="images")
 
 
 def _speeches(draw: Draw) -> Day:
     counts = {"characters": 1 + draw.below(30_000), "num_model_requests": 1 + draw.below(20)}
     burst = Traffic("audio_speeches", draw.below(1440), {**_who(draw), "model": "tts-sand-1"}, counts)
-    return _sold(draw, burst, "tts-sand-1", (counts["characters"], "0.0000135"), "characters")
+    return _sold(draw, burst, "tts-sand-1", sale=(counts["characters"], "0.0000135"), unit="characters")
 
 
 def _transcriptions(draw: Draw) -> Day:
     counts = {"seconds": 1 + draw.below(7_200), "num_model_requests": 1 + draw.below(20)}
     burst = Traffic("audio_transcriptions", draw.below(1440), {**_who(draw), "model": "scribe-sand-1"}, counts)
-    return _sold(draw, burst, "scribe-sand-1", (counts["seconds"], "0.000095"), "duration_seconds")
+    return _sold(draw, burst, "scribe-sand-1", sale=(counts["seconds"], "0.000095"), unit="duration_seconds")
 
 
 def _stores(draw: Draw) -> Day:
     burst = Traffic("vector_stores", draw.below(1440), _who(draw), {"usage_bytes": 1 + draw.below(900_000_000)})
-    return _sold(draw, burst, "Vector storage", (1 + draw.below(40), "0.0041"), "gibibyte_hours")
+    return _sold(draw, burst, "Vector storage", sale=(1 + draw.below(40), "0.0041"), unit="gibibyte_hours")
 
 
 def _sessions(draw: Draw) -> Day:
     burst = Traffic("code_interpreter_sessions", draw.below(1440), _who(draw), {"num_sessions": 1 + draw.below(15)})
-    return _sold(draw, burst, "code interpreter sessions", (burst.counts["num_sessions"], "0.029"), "other")
+    return _sold(draw, burst, "code interpreter sessions", sale=(burst.counts["num_sessions"], "0.029"), unit="other")
 
 
 def _files(draw: Draw) -> Day:
     who = {**_who(draw), "vector_store_id": draw.pick(("vs_sandbox1", "vs_sandbox2"))}
     burst = Traffic("file_search_calls", draw.below(1440), who, {"num_requests": 1 + draw.below(60)})
-    return _sold(draw, burst, "file search tool calls", (burst.counts["num_requests"], "0.0024"), "other")
+    return _sold(draw, burst, "file search tool calls", sale=(burst.counts["num_requests"], "0.0024"), unit="other")
 
 
 def _webs(draw: Draw) -> Day:
     who = {**_who(draw), "model": draw.pick(tuple(_CHAT)), "context_level": draw.pick(("low", "medium", "high"))}
     counts = {"num_requests": 1 + draw.below(25), "num_model_requests": 1 + draw.below(25)}
     burst = Traffic("web_search_calls", draw.below(1440), who, counts)
-    return _sold(draw, burst, "web search tool calls", (counts["num_requests"], "0.0115"), "other")
+    return _sold(draw, burst, "web search tool calls", sale=(counts["num_requests"], "0.0115"), unit="other")
 
 
 def _extras(draw: Draw) -> tuple[CostLine, ...]:

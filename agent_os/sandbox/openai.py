@@ -36,7 +36,7 @@ def answer(request: Request, *, ledger: Ledger, knobs: Knobs, key: str) -> Reply
     headers = (("x-request-id", request.id), ("openai-organization", _ORGANIZATION), ("openai-version", "2020-10-01"))
     try:
         _check_key(request, knobs, key)
-        return Reply(200, _page(request, _report(request, knobs), ledger, knobs), headers)
+        return Reply(200, _page(request, _report(request, knobs), ledger=ledger, knobs=knobs), headers)
     except Refusal as refusal:
         return Reply(refusal.status, error(refusal), headers + refusal.headers)
 
@@ -72,8 +72,8 @@ def _report(request: Request, knobs: Knobs) -> Report:
     return report
 
 
-def _page(request: Request, report: Report, ledger: Ledger, knobs: Knobs) -> dict[str, Any]:
-    span = _range(request, report, ledger, knobs)
+def _page(request: Request, report: Report, *, ledger: Ledger, knobs: Knobs) -> dict[str, Any]:
+    span = _range(request, report, ledger=ledger, knobs=knobs)
     keys = _group_by(request, report, span.start)
     wanted = {dimension: _array(request, name) for name, dimension in report.filters.items()}
     wanted["batch"] = _batch(request, report)
@@ -94,7 +94,7 @@ def _page(request: Request, report: Report, ledger: Ledger, knobs: Knobs) -> dic
     return {"object": "page", "data": data, "has_more": following is not None, "next_page": following}
 
 
-def _range(request: Request, report: Report, ledger: Ledger, knobs: Knobs) -> Range:
+def _range(request: Request, report: Report, *, ledger: Ledger, knobs: Knobs) -> Range:
     """Which buckets are asked for. Without an end: up to and including today."""
     width = _one_of("bucket_width", _scalar(request, "bucket_width") or "1d", tuple(report.limits))
     start = _integer(request, "start_time")
@@ -108,11 +108,11 @@ def _range(request: Request, report: Report, ledger: Ledger, knobs: Knobs) -> Ra
     last = end - end % seconds if report.is_cost else end + -end % seconds
     if last <= first or end <= start:
         raise Refusal(400, "Invalid date range: 'end_time' must be after 'start_time'.", param="end_time")
-    size = min(_limit(request, report, width, knobs), knobs.page_buckets or 1440)
+    size = min(_limit(request, report, width, knobs=knobs), knobs.page_buckets or 1440)
     return Range(first, seconds, (last - first) // seconds, size)
 
 
-def _limit(request: Request, report: Report, width: str, knobs: Knobs) -> int:
+def _limit(request: Request, report: Report, width: str, *, knobs: Knobs) -> int:
     default, highest = report.limits[width]
     limit = _integer(request, "limit")
     if limit is None:

@@ -54,7 +54,9 @@ def _chat(counts: Counts) -> Row:
     }
 
 
-def _usage(name: str, called: str, more: tuple[str, ...] = (), filters: Mapping[str, str] = _MODEL_FILTERS) -> Report:
+def _usage(
+    name: str, called: str, more: tuple[str, ...] = (), *, filters: Mapping[str, str] = _MODEL_FILTERS
+) -> Report:
     """A usage report; `called` is its name inside `object`, which differs for two of them."""
     measures: Callable[[Counts], Row] = _chat if name == "completions" else dict
     return Report(name, f"organization.usage.{called}.result", (*_CALLER, *more), filters, measures, _USAGE_LIMITS)
@@ -85,12 +87,12 @@ REPORTS: dict[str, Report] = {
         _usage("completions", "completions", ("model", "batch", "service_tier", "api_source")),
         _usage("embeddings", "embeddings", ("model",)),
         _usage("moderations", "moderations", ("model",)),
-        _usage("images", "images", ("model", "size", "source"), _IMAGE_FILTERS),
+        _usage("images", "images", ("model", "size", "source"), filters=_IMAGE_FILTERS),
         _usage("audio_speeches", "audio_speeches", ("model",)),
         _usage("audio_transcriptions", "audio_transcriptions", ("model",)),
         _by_project_only("vector_stores"),
         _by_project_only("code_interpreter_sessions"),
-        _usage("file_search_calls", "file_searches", ("vector_store_id",), _FILE_FILTERS),
+        _usage("file_search_calls", "file_searches", ("vector_store_id",), filters=_FILE_FILTERS),
         _usage("web_search_calls", "web_searches", ("model", "context_level", "api_source")),
     )
 }
