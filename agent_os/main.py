@@ -10,6 +10,7 @@ import sys
 
 from . import __version__, exits
 from .arguments import Arguments, help_text, parse
+from .core.clock import Clock
 from .core.errors import (
     AgentOSError,
     BusyError,
@@ -33,7 +34,7 @@ _CODES: tuple[tuple[type[AgentOSError], int], ...] = (
 )  # fmt: skip
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None) -> int:
     """Run one command and return its exit code. No exception leaves."""
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -43,7 +44,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _bounded(_version, words)
     if not words or words in (["--help"], ["-h"]):
         return _bounded(_help, words)
-    return _bounded(_execute, words)
+    return _bounded(_execute, words, clock=clock)
 
 
 def run_all_collectors(home: str = "") -> int:
@@ -54,6 +55,7 @@ def run_all_collectors(home: str = "") -> int:
 
 def _execute(words: Sequence[str], boundary: _Boundary) -> int:
     args = boundary.args = parse(words)
+    args.clock = boundary.clock
     module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
     return int(module.execute(args))
 
@@ -82,7 +84,8 @@ def _version(words: Sequence[str], boundary: _Boundary) -> int:
 class _Boundary:
     """Where every command ends: an exception becomes one sentence on stderr, and an exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.args: Arguments = Arguments()
 
     def call(self, command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str]) -> int:
@@ -161,8 +164,10 @@ class _Boundary:
                 _write_error(f"warning: closing the database: {error}")
 
 
-def _bounded(command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str]) -> int:
-    return _Boundary().call(command, words)
+def _bounded(
+    command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str], *, clock: Optional[Clock] = None
+) -> int:
+    return _Boundary(clock or Clock()).call(command, words)
 
 
 def _write_error(line: str) -> None:

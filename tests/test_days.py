@@ -152,7 +152,13 @@ def test_days_that_follow_each_other_are_one_window() -> None:
     days = ["2026-01-01", "2026-01-02", "2026-01-05"]
     assert windows(days, today=TODAY) == [Window("2026-01-01", "2026-01-03"), Window("2026-01-05", "2026-01-06")]
     long = list(Window("2026-01-01", "2026-05-01"))
-    assert [len(window) for window in windows(long, today=TODAY)] == [62, 58]
+    assert [len(window) for window in windows(long, today=TODAY)] == [60, 60]
+
+
+def test_a_window_is_cut_into_even_parts() -> None:
+    """32 days in requests of 31: 16 and 16, so that the open day is never asked for alone."""
+    assert [len(part) for part in Window("2026-01-01", "2026-02-02").parts(31)] == [16, 16]
+    assert [len(part) for part in Window("2026-01-01", "2026-02-01").parts(31)] == [31]
 
 
 def test_the_open_day_is_never_asked_for_alone() -> None:

@@ -76,6 +76,11 @@ class Collector:
         if self._http:
             self._http.abort()
 
+    def close(self) -> None:
+        """Close the connection that was kept open between requests."""
+        if self._http:
+            self._http.close()
+
     # what a provider's file says
 
     def headers(self) -> Mapping[str, str]:

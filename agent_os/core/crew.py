@@ -79,5 +79,5 @@ class Crew:
             except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one provider is its own)
                 self._hand((collector.name, window, error))
                 break
-        if windows:
-            self._hand((collector.name, windows[-1], None))
+        collector.close()
+        self._hand((collector.name, windows[-1], None))

@@ -52,10 +52,14 @@ class Window:
         return (day_of(number) for number in range(ordinal(self.start), ordinal(self.end)))
 
     def parts(self, most_days: int) -> Iterator[Window]:
-        """The window cut into consecutive windows of at most so many days."""
-        start, end = ordinal(self.start), ordinal(self.end)
-        for first in range(start, end, most_days):
-            yield Window(day_of(first), day_of(min(first + most_days, end)))
+        """The window cut into as few consecutive windows as it takes, of about the same length.
+
+        Even parts: no last part is the open day alone, which a provider refuses.
+        """
+        start, count = ordinal(self.start), -(-len(self) // most_days)
+        edges = [start + len(self) * number // count for number in range(count + 1)]
+        for first, end in zip(edges, edges[1:]):
+            yield Window(day_of(first), day_of(end))
 
     @property
     def start_unix(self) -> int:

@@ -226,9 +226,9 @@ class Runner:
         """A window that failed: what was stored of it before stays; its days are due again."""
         outcome = work.outcome
         outcome.fail(error)
-        self._log.error(
-            "window.failed", sentence(outcome.error, outcome.hint), task=outcome.task, run=outcome.run_id,
-            window=str(window), kind=type(error).__name__,
+        self._log.debug(
+            "window.failed", f"{outcome.provider}: {window} failed", task=outcome.task, run=outcome.run_id,
+            window=str(window), kind=type(error).__name__, error=outcome.error,
         )  # fmt: skip
         self._store.fail_days(outcome.task, window, run_id=outcome.run_id, reason=outcome.error)
 
@@ -242,6 +242,8 @@ class Runner:
             outcome.run_id, status=outcome.status, error=outcome.error or None, requests=outcome.requests,
             notes="; ".join(outcome.notes),
         )  # fmt: skip
+        if outcome.status == "failed":  # said once, however many windows it cost
+            self._log.error("run.failed", sentence(outcome.error, outcome.hint), task=outcome.task, run=outcome.run_id)
         for note in outcome.notes:
             self._log.warning("run.note", f"{outcome.provider}: {note}", task=outcome.task, run=outcome.run_id)
 

@@ -13,7 +13,6 @@ Json = Any  # what JSON is: None, bool, int, Decimal, str, list, dict
 
 _LONGEST_INTEGER = 25
 _LONGEST_NUMBER = 60
-_SMALLEST_EXPONENT = -60
 _LARGEST_EXPONENT = 25
 # An escape that may stand for NUL or for half a character; rare enough to look closer only when one is there.
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -103,7 +102,7 @@ def _read_decimal(literal: str) -> Decimal:
         number = Decimal(literal)
     except InvalidOperation as error:
         raise _RefusedError("a number is out of all range") from error
-    if not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
+    if number and number.adjusted() > _LARGEST_EXPONENT:  # a tiny one is harmless, and 0E-6176 is how some write zero
         raise _RefusedError("a number is out of all range")
     return number
 
