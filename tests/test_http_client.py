@@ -404,7 +404,7 @@ def test_the_servers_wish_decides(bench, status, wish, count):
             "invalid x-api-key",
         ),
         (b'{"error": "just text"}', "just text"),
-        (b'{"error": {"message": "line one\\nline two"}}', "line one line two"),
+        (b'{"error": {"message": "line one\\n\\tline  two"}}', "line one line two"),
         (b'{"error": {"message": 5}}', ""),
         (b"[1]", ""),
         (b"Bad Gateway", ""),
@@ -556,9 +556,10 @@ def test_an_answer_beyond_the_limit_is_refused(bench, answer):
 @once(max_bytes=2000)
 def test_the_limit_itself_is_allowed(bench):
     body = b"[" + b" " * 1998 + b"]"
-    with RawServer(reply(body), reply(body + b" ")) as server:
-        assert bench.get(server).data == []
-        bench.fails(PermanentError, server)
+    with RawServer(reply(body), reply(body + b" "), chunked(body), chunked(body, b" ")) as server:
+        for _ in ("counted", "in chunks"):
+            assert bench.get(server).data == []
+            bench.fails(PermanentError, server)
 
 
 BOMB = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -661,6 +662,22 @@ def test_a_silent_server_ends_at_the_timeout(bench):
         assert "sent nothing within 0.1 s" in bench.fails(TransientError, server).message
 
 
+@once(timeout=5, deadline=0.1)
+def test_a_silent_server_ends_at_the_deadline_if_that_is_sooner(bench):
+    """A wait never gets more than what is left of the whole."""
+    began = time.monotonic()
+    with RawServer(lambda talk: talk.pause(2)) as server:
+        assert "was not done within 0.1 s" in bench.fails(TransientError, server).message
+        assert time.monotonic() - began < 1
+
+
+@once(deadline=0.1, max_bytes=10**12)
+def test_a_flood_ends_at_the_deadline_too(bench):
+    """Nothing is ever waited for, so no wait runs out: the time does."""
+    with RawServer(forever_in_trailers) as server:
+        assert "was not done within 0.1 s" in bench.fails(TransientError, server).message
+
+
 @once(timeout=0.1, deadline=0.3)
 def test_a_refusal_that_drips_is_still_that_refusal(bench):
     def drip(talk):
@@ -758,8 +775,10 @@ def test_an_address_that_swallows_packets_leaves_time_for_the_next(bench, monkey
             for port in (deaf.getsockname()[1], server.port)
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: both)
-        patient = Bench(timeout=0.4, retry=Retry(attempts=1))
+        patient = Bench(timeout=0.6, retry=Retry(attempts=1))
+        began = time.monotonic()
         assert patient.get(server).data == {}
+        assert time.monotonic() - began < 0.5
         patient.client.close()
     for one in [deaf, *crowd]:
         one.close()
