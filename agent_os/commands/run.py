@@ -95,7 +95,7 @@ def connect(collector: Collector, home: Home) -> HttpClient:
 
     extra = [host.strip() for host in home.settings.get("AGENT_OS_ALLOWED_HOSTS").split(",") if host.strip()]
     return HttpClient(
-        agent=f"agent-os/{__version__} (local-first workflow engine)", clock=home.clock, retry=Retry(),
+        agent=f"agent-os/{__version__} (local-first workflow engine)", clock=home.clock, retry=Retry(budget_seconds=180.0),
         log=home.log.bind(task=collector.task), redactor=home.redactor, allowed_hosts=[*collector.hosts, *extra],
         environ=home.settings.environment(),
     )  # fmt: skip
