@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .. import __version__, exits
 from ..core.clock import iso
 from ..core.errors import ConfigError, UsageError
@@ -139,6 +141,8 @@ def report(args: Arguments, outcomes: Sequence[Outcome]) -> None:
             emit_json({"outcomes": [as_json(outcome) for outcome in outcomes]})
         elif not args.quiet:
             emit(as_table(outcomes))
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:
         from ..main import drop_output
 
