@@ -1,0 +1,1 @@
+"""Applications on top of Agent OS. Each can be deleted without touching the kernel."""

@@ -71,10 +71,10 @@ def preload() -> int:
 def self_check() -> list[str]:
     """What differs from the file that was built, a sentence each. Finds damage, not an attacker.
 
-    A checkout has nothing to compare with, which is said as one sentence.
+    Nothing for a checkout, which has nothing to compare with: ask `is_single_file` first and say so.
     """
     if not is_single_file():
-        return [f"{location()} is a source checkout, not a built file: there is nothing to check it against"]
+        return []
     path = location()
     try:
         with open(path, "rb") as file:

@@ -63,12 +63,21 @@ class PermanentError(TaskError):
     """Will not get better by asking again."""
 
 
+class KeyRefusedError(PermanentError):
+    """The provider does not accept this key, or not for this. Other sources are unharmed."""
+
+
 class Stopped(BaseException):
     """A signal asked the program to stop. Not an `Exception`: nothing on the way up may swallow it."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_number = signal_number
+
+
+def sentence(message: str, hint: str) -> str:
+    """What went wrong and what to do about it, as the one line that people get."""
+    return f"{message}; {hint}" if hint else message
 
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}

@@ -1,0 +1,6 @@
+"""`python -m agent_os`."""
+
+from .main import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,226 @@
+"""The command line: one table of options, read by a quick scan where it is plain and by argparse everywhere else.
+
+argparse takes longer to import than a run with nothing to do takes to run. So the words of a cron line (long options
+in full, each value a word of its own) are read here directly; whatever else is written, mistakes too, argparse reads.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .core.clock import Clock
+from .core.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Optional
+
+    from .core.home import Home
+
+# Verbs, each a module of `commands` (with _ for -).
+VERBS = {
+    "tasks": "what can be run, and what keeps a task from running",
+    "results": "tokens and cost by day and provider",
+    "history": "the runs of the past, newest first",
+    "gaps": "days that are missing, and why",
+    "config": "every setting and where it comes from",
+    "demo": "the whole thing on invented data, in ten seconds, without a key",
+    "self-check": "whether this file is whole",
+}
+# Options of every command, and of `--task`: name -> (metavar or "" for a switch, help).
+COMMON = {
+    "--home": ("DIR", "folder of the database, log and settings (default: AGENT_OS_HOME, else here)"),
+    "--json": ("", "print JSON instead of text"),
+    "--quiet": ("", "say nothing but warnings and errors"),
+    "--verbose": ("", "say more"),
+}
+RUN = {
+    "--task": ("NAME", "the task to run"),
+    "--app": ("MODULE", "an app whose tasks to offer too, such as apps.billing_tracker"),
+    "--since": ("DAY", "first UTC day, as 2026-11-21; it is included"),
+    "--until": ("DAY", "the UTC day to stop before; it is not included"),
+    "--force": ("", "ask again for every day, whatever is stored"),
+    "--table": ("TABLE", "export: results (default), lines or runs"),
+    "--format": ("FORMAT", "export: csv (default) or jsonl"),
+    "--out": ("FILE", "export: where to; - is standard output (default: a name with the time, in the home)"),
+}
+HELP = """\
+Agent OS runs your tasks when they are due and knows what your AI providers really charged.
+
+usage: agent_os.pyz --task NAME [options]      run a task
+       agent_os.pyz VERB [options]             look and manage; VERB --help tells more
+
+tasks:
+  run_all            collect every day that is missing, from every provider with a key
+  fetch_openai       the same for OpenAI alone; fetch_anthropic likewise
+  export             write a CSV of what is stored
+
+verbs:
+{verbs}
+
+options of --task:
+{run}
+
+options everywhere:
+{common}
+  --version          version, commit, build, Python and SQLite
+  -h, --help         this text
+
+Exit codes: 0 done, 1 something failed, 2 wrong command line, 3 not set up, 4 busy, 6 data damaged or gone,
+7 no space or permission, 70 a fault of the program, 128+n stopped by signal n.
+"""
+
+
+class Arguments:
+    """What was asked for. Opens the home it names, once."""
+
+    def __init__(self) -> None:
+        self.verb = ""
+        self.task = ""
+        self.app = ""
+        self.home = ""
+        self.since: Optional[str] = None
+        self.until: Optional[str] = None
+        self.table: Optional[str] = None
+        self.format: Optional[str] = None
+        self.out: Optional[str] = None
+        self.force = self.json = self.quiet = self.verbose = False
+        self.clock = Clock()
+        self.hushed = False  # as if quiet on stderr, though results are shown
+        self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
+        self._opened: Optional[Home] = None
+
+    def open(self) -> Home:
+        """The home that is meant, with its settings and log; said once if its files can be read by others."""
+        if self._opened is None:
+            from .core.home import open_home
+
+            self._opened = open_home(
+                self.home, clock=self.clock, stderr=sys.stderr, quiet=self.quiet or self.hushed, verbose=self.verbose,
+                environ=self.environ,
+            )  # fmt: skip
+            for warning in self._opened.settings.warnings:
+                self._opened.log.warning("config.open_to_others", warning)
+        return self._opened
+
+    def days(self) -> tuple[Optional[str], Optional[str]]:
+        """--since (included) and --until (not included), checked. Raises UsageError."""
+        from .core.days import parse_day
+
+        try:
+            since = parse_day(self.since) if self.since is not None else None
+            until = parse_day(self.until) if self.until is not None else None
+        except ValueError as error:
+            raise UsageError(str(error), hint="--since is included, --until is not") from error
+        if since is not None and until is not None and until <= since:
+            raise UsageError(f"--until {until} is not after --since {since}", hint="--until is not included")
+        return since, until
+
+    @property
+    def opened(self) -> Optional[Home]:
+        """The home, if it was opened."""
+        return self._opened
+
+
+def help_text() -> str:
+    """The text of `--help`."""
+
+    def listed(table: dict[str, Any]) -> str:
+        rows = [(f"{name} {what[0]}".strip(), what[1]) if isinstance(what, tuple) else (name, what) for name, what in table.items()]
+        return "\n".join(f"  {name:<18} {text}" for name, text in rows)
+
+    return HELP.format(verbs=listed(VERBS), run=listed(RUN), common=listed(COMMON))
+
+
+def parse(words: Sequence[str]) -> Arguments:
+    """The arguments that the words mean. Raises UsageError; `SystemExit(0)` after a verb's own `--help`."""
+    return _scan(words) or _parse(words)
+
+
+def _scan(words: Sequence[str]) -> Optional[Arguments]:
+    """The plain words of a `--task` line; None for anything that argparse should look at."""
+    args = Arguments()
+    args.verb = "run"
+    left = iter(words)
+    for word in left:
+        metavar, _ = COMMON.get(word) or RUN.get(word) or ("?", "")
+        if metavar == "?":
+            return None
+        value = next(left, "") if metavar else True
+        if not value or (metavar and str(value).startswith("-") and not (word == "--out" and value == "-")):
+            return None
+        setattr(args, word[2:], value)
+    return args if args.task else None
+
+
+def _parse(words: Sequence[str]) -> Arguments:
+    """The same by argparse."""
+    args = Arguments()
+    verb = next((word for word in words if word in VERBS), "")
+    parser = _parser(verb)
+    try:
+        parser.parse_args(list(words), namespace=args)
+    except _WrongWordsError as error:
+        raise UsageError(str(error), hint=_advice(words)) from error
+    if not args.verb:
+        if not args.task:
+            raise UsageError("neither a task nor a verb was given", hint="`--help` lists both")
+        args.verb = "run"
+    elif args.task:
+        raise UsageError(f"--task and the verb {args.verb} exclude each other", hint="give one of them")
+    return args
+
+
+class _WrongWordsError(Exception):
+    """What argparse says of words that it cannot read."""
+
+
+def _parser(verb: str) -> ArgumentParser:
+    """argparse's parser of all options, with the sub-parser of the one verb that was named."""
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> Any:
+            raise _WrongWordsError(message)
+
+        def print_help(self, file: Any = None) -> None:
+            if self.prog == "agent_os.pyz" and sys.stdout:
+                sys.stdout.write(help_text())
+            else:
+                super().print_help(file)
+
+    parser = Parser(prog="agent_os.pyz", allow_abbrev=False)
+    _add(parser, {**COMMON, **RUN})
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    for name, text in VERBS.items():
+        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+        _add(sub, COMMON)
+        if name == verb:
+            module = __import__(f"{__package__}.commands.{name.replace('-', '_')}", fromlist=["add_arguments"])
+            module.add_arguments(sub)
+    return parser
+
+
+def _add(parser: ArgumentParser, table: dict[str, tuple[str, str]]) -> None:
+    """Add options of a table; absent ones leave the namespace as it is."""
+    import argparse
+
+    for name, (metavar, text) in table.items():
+        if metavar:
+            parser.add_argument(name, metavar=metavar, help=text, default=argparse.SUPPRESS)
+        else:
+            parser.add_argument(name, action="store_true", help=text, default=argparse.SUPPRESS)
+
+
+def _advice(words: Sequence[str]) -> str:
+    """The word that was probably meant, else where to look."""
+    from .core.text import nearest
+
+    known = [*VERBS, *COMMON, *RUN, "--version", "--help"]
+    for word in words:
+        close = None if word in known else nearest(word, known)
+        if close:
+            return f"did you mean {close}? `--help` lists everything"
+    return "`--help` lists everything"

@@ -1,0 +1,84 @@
+"""`--task export`: write what is stored as CSV or JSON lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import exits
+from ..core.errors import ConfigError, UsageError
+from . import emit, emit_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from ..arguments import Arguments
+    from ..core.export import Totals
+
+TABLES = ("results", "lines", "runs")
+FORMATS = ("csv", "jsonl")
+
+
+def execute(args: Arguments) -> int:
+    """Write the file, then say where it is (stdout) and what it adds up to (stderr)."""
+    from ..core.files import atomic_write
+
+    table = one_of("--table", args.table or "results", TABLES)
+    form = one_of("--format", args.format or "csv", FORMATS)
+    if args.force:
+        raise UsageError("--force means nothing to export", hint="leave it out")
+    home = args.open()
+    if args.out == "-":
+        if sys.stdout is None:
+            raise ConfigError("standard output is closed", hint="give --out a file")
+        totals = write(args, sys.stdout.buffer, table=table, form=form)
+        path = "standard output"
+    else:
+        from ..core.export import format_file_name
+
+        path = os.path.abspath(args.out) if args.out else os.path.join(home.settings.home, format_file_name(table, form, args.clock.now()))
+        home.store()  # whether there is anything to export is known before a file is begun
+        with atomic_write(path) as file:
+            totals = write(args, file, table=table, form=form)
+    summary = summed(totals)
+    home.log.info("exported", f"{summary} written to {path}", rows=totals.rows)
+    if args.json and args.out != "-":
+        emit_json({"path": path, "rows": totals.rows, "sums": sums(totals)})
+    elif args.out != "-":
+        emit(path)
+    return exits.OK
+
+
+def write(args: Arguments, out: BinaryIO, *, table: str, form: str) -> Totals:
+    """Write one table to an open binary file."""
+    from ..core.export import write_export
+
+    since, until = args.days()
+    connection = args.open().store().db.connection
+    return write_export(connection, table=table, format=form, since=since, until=until, out=out)
+
+
+def one_of(option: str, value: str, known: tuple[str, ...]) -> str:
+    """The value, if it is a known one. Raises UsageError."""
+    if value not in known:
+        raise UsageError(f"{option} {value[:40]!r} is not known", hint=f"it is one of {', '.join(known)}")
+    return value
+
+
+def sums(totals: Totals) -> list[dict[str, str]]:
+    """The money of an export, apart by basis and currency, as exact decimal text."""
+    from ..core.money import decimal_text
+
+    return [
+        {"currency": currency, "basis": basis, "amount": decimal_text(nano)}
+        for (currency, basis), nano in sorted(totals.cost_nano.items())
+    ]
+
+
+def summed(totals: Totals) -> str:
+    """An export in one line."""
+    from ..core.text import plural
+
+    money = ", ".join(f"{each['amount']} {each['currency']} {each['basis']}" for each in sums(totals))
+    return plural(totals.rows, "row") + (f", {money}," if money else "")

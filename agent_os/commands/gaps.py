@@ -1,0 +1,70 @@
+"""`gaps`: the days that are missing, and why each is."""
+
+from __future__ import annotations
+
+from .. import exits
+from . import emit, emit_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from typing import Any
+
+    from ..arguments import Arguments
+    from ..core.collector import Collector
+    from ..core.days import Window
+    from ..core.store import Store
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """--since, --until."""
+    parser.add_argument("--since", metavar="DAY", help="first UTC day, included (default: what a run looks after)")
+    parser.add_argument("--until", metavar="DAY", help="the UTC day to stop before; it is not included")
+
+
+def execute(args: Arguments) -> int:
+    """Print every span of missing days with its reason."""
+    from .run import chosen, order_of
+
+    home = args.open()
+    order, store, today = order_of(args, home), home.store(), args.clock.today()
+    found: list[dict[str, Any]] = []
+    for collector in chosen("run_all", home):
+        span = order.span(today=today, first=store.first_day(collector.task))
+        found += holes(collector, span, store)
+    if args.json:
+        emit_json(found)
+    elif not found:
+        emit("no day is missing")
+    else:
+        from ..core.text import table
+
+        rows = [(each["provider"], each["since"], each["last"], str(each["days"]), each["reason"]) for each in found]
+        emit(table(("provider", "from", "to", "days", "why"), rows, right={3}))
+    return exits.OK
+
+
+def holes(collector: Collector, span: Window, store: Store) -> list[dict[str, Any]]:
+    """Consecutive missing days with the same reason, as one entry each."""
+    reads, reasons = store.reads(collector.task, span), store.reasons(collector.task, span)
+    found: list[dict[str, Any]] = []
+    before = ""
+    for day in span:
+        if day in reads:
+            before = ""
+            continue
+        reason = why(collector, reasons.get(day, ""))
+        if before and found and found[-1]["reason"] == reason:
+            found[-1]["last"] = day
+            found[-1]["days"] += 1
+        else:
+            found.append({"provider": collector.name, "since": day, "last": day, "days": 1, "reason": reason})
+        before = day
+    return found
+
+
+def why(collector: Collector, failure: str) -> str:
+    """Why a day is missing, in words."""
+    if failure:
+        return f"failed: {failure}"
+    return collector.disabled or "not asked for yet (off, asleep or never run); the next run does"

@@ -1,0 +1,237 @@
+"""What a provider's file is made from: a `Collector` fetches pages (I/O) and normalizes them into records (pure).
+
+The kernel does the rest once for all: paging and its guards, keys, retries, checks, storing.
+"""
+
+from __future__ import annotations
+
+from .errors import ConfigError, KeyRefusedError, PermanentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Optional
+
+    from .config import Settings
+    from .days import Window
+    from .http_client import HttpClient, Reply
+    from .model import Batch, Page, Record
+
+MOST_PAGES = 1000  # of one report and window; a provider that needs more is turning in circles
+_REFUSED = (401, 403)
+_LACKING = (403, 404)
+
+
+class Collector:
+    """A provider as a task. Subclasses say who they are in class attributes, and how in `fetch` and `normalize`."""
+
+    name = ""  # in every table, lower case
+    needs: tuple[str, ...] = ()  # settings that hold the key; the first that is set is used
+    key_help = ""  # which key it must be, where it is made, and with which rights
+    base_url = ("", "")  # the setting that moves it, and where it is otherwise
+    hosts: tuple[str, ...] = ()  # where the key may be sent
+    bucket_fields = ("", "")  # the members of a daily bucket that hold its start and its end
+    currency = "USD"  # what the provider bills in; a day without charges is zero of it
+    most_days = 31  # that one request may span
+
+    def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
+        self.notes: list[str] = []
+        self._settings = settings
+        self._connect = connect  # called for the first request: a run with nothing due loads no network code
+        self._http: Optional[HttpClient] = None
+
+    @property
+    def task(self) -> str:
+        """The name of the task that runs this collector."""
+        return f"fetch_{self.name}"
+
+    @property
+    def key_name(self) -> str:
+        """The setting that the key is taken from; `""` when none is set."""
+        return next((name for name in self.needs if self._settings.get(name)), "")
+
+    @property
+    def disabled(self) -> str:
+        """Why this collector cannot run; `""` when it can."""
+        return "" if self.key_name else f"disabled: {' or '.join(reversed(self.needs))} is not set"
+
+    @property
+    def key(self) -> str:
+        """The key, fit for a header. Raises ConfigError (without the value) when it is not."""
+        value = self._settings.get(self.key_name)
+        if not value or not all("!" <= letter <= "~" for letter in value):
+            raise ConfigError(
+                f"{self.key_name} holds characters that no key has (a quote, a space or a line break?)",
+                hint=f"copy the key again; it comes from {self._settings.find(self.key_name)[1]}",
+            )
+        return value
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far, repeated ones too."""
+        return self._http.requests if self._http else 0
+
+    def abort(self) -> None:
+        """End, from another thread, whatever request is under way."""
+        if self._http:
+            self._http.abort()
+
+    def close(self) -> None:
+        """Close the connection that was kept open between requests."""
+        if self._http:
+            self._http.close()
+
+    # what a provider's file says
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers that every request carries: the key, the version of the interface."""
+        raise NotImplementedError
+
+    def fetch(self, window: Window) -> Iterator[Page]:
+        """Ask for everything about the window and yield each answer as it comes."""
+        raise NotImplementedError
+
+    def normalize(self, page: Page) -> Iterator[Record]:
+        """The records in a page. Pure; the unit of money is settled here."""
+        raise NotImplementedError
+
+    # what the kernel does for it
+
+    def pages(
+        self, report: str, path: str, query: Sequence[tuple[str, str]], *, window: Window, optional: bool = False
+    ) -> Iterator[Page]:
+        """All pages of one report for one window of at most `most_days`, every parameter the same on each.
+
+        Raises PermanentError when a guard breaks: a page without a successor though more is said to follow, a page
+        token seen before, a day twice, a closed day missing. A report that is `optional` and that the organization
+        does not have is noted instead.
+        """
+        from .model import Page, buckets_of
+
+        tokens: set[str] = set()
+        seen: set[str] = set()
+        page_query = list(query)
+        for _ in range(MOST_PAGES):
+            try:
+                reply = self._get(path, page_query)
+            except PermanentError as error:
+                if optional and error.status in _LACKING and not seen:
+                    self.notes.append(f"{report} is not available to this key (HTTP {error.status})")
+                    return
+                raise
+            with _naming(f"{self.name}: {report} for {window}"):
+                buckets = buckets_of(_member(reply, "data"), window, fields=self.bucket_fields)
+                twice = [day for day, _ in buckets if day in seen]
+                if twice:
+                    raise PermanentError(f"the answer holds {twice[0]} on two pages")
+                seen.update(day for day, _ in buckets)
+                token = _next_page(reply, tokens)
+            yield Page(report, reply.url, reply.request_id, reply.seen_at, reply.body, buckets)
+            if token is None:
+                _refuse_missing(f"{self.name}: {report} for {window}", [day for day in window if day not in seen], reply)
+                return
+            tokens.add(token)
+            page_query = [*query, ("page", token)]
+        raise PermanentError(f"{self.name}: {report} for {window} has more than {MOST_PAGES} pages; it was given up")
+
+    def collect(self, window: Window) -> Batch:
+        """Fetch and normalize a window, all of it, and check it as a whole. Nothing is stored here."""
+        from .model import Batch
+
+        self.notes = []
+        pages: list[Page] = []
+        records: list[Record] = []
+        answered: dict[str, set[str]] = {}
+        for page in self.fetch(window):
+            pages.append(page)
+            answered.setdefault(page.report, set()).update(day for day, _ in page.buckets)
+            records.extend(self.normalize(page))
+        if not pages:
+            raise PermanentError(f"{self.name} answered nothing for {window}")
+        days = [day for day in window if all(day in known for known in answered.values())]
+        held = set(days)
+        records = [record for record in records if record.date in held]
+        check(self.name, records)
+        foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
+        if foreign:
+            self.notes.append(f"amounts in {', '.join(foreign)} are kept apart from {self.currency}")
+        observed_at = max(page.seen_at for page in pages)
+        return Batch(self.name, self.task, window, days, observed_at, records, pages, self.currency, list(self.notes))
+
+    def _get(self, path: str, query: Sequence[tuple[str, str]]) -> Reply:
+        """One request; a refused key becomes a sentence about keys."""
+        if self._http is None:
+            self._http = self._connect(self)
+        setting, default = self.base_url
+        base = (self._settings.get(setting) or default).rstrip("/")
+        try:
+            return self._http.get(base + path, query=query, headers=self.headers())
+        except PermanentError as error:
+            if error.status not in _REFUSED:
+                raise
+            raise KeyRefusedError(
+                f"{self.name} refused the key in {self.key_name} ({error.message})",
+                hint=f"it needs {self.key_help}",
+                status=error.status,
+            ) from error
+
+
+class _naming:  # noqa: N801 (reads as a word of the statement it is used in)
+    """`with _naming("openai: costs for …"):` a refusal inside says what it was about."""
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: Optional[BaseException], trace: object) -> None:
+        if isinstance(error, PermanentError):
+            error.message = f"{self._subject}: {error.message}"
+            error.args = (error.message,)
+
+
+def _member(reply: Reply, name: str) -> object:
+    if not isinstance(reply.data, dict) or name not in reply.data:
+        raise PermanentError(f"the answer has no `{name}`", hint="is the base URL right?")
+    return reply.data[name]
+
+
+def _next_page(reply: Reply, tokens: Iterable[str]) -> Optional[str]:
+    """The token of the page that follows, None when this is the last. Raises PermanentError when it cannot be meant."""
+    more = _member(reply, "has_more")
+    if more is False:
+        return None
+    token = reply.data.get("next_page")
+    if more is not True or not isinstance(token, str) or not token:
+        raise PermanentError("more pages are said to follow, but the answer does not name the next one")
+    if token in tokens:
+        raise PermanentError("the answer names a page that was read already")
+    return token
+
+
+def _refuse_missing(subject: str, missing: Sequence[str], reply: Reply) -> None:
+    """A day that is over must be answered, if only with nothing; the day that is still open may be left out."""
+    over = [day for day in missing if day < reply.seen_at[:10]]
+    if over:
+        raise PermanentError(
+            f"{subject}: the answer leaves out {over[0]}" + (f" and {len(over) - 1} more days" if over[1:] else ""),
+            hint="a missing day is not taken for a day without charges; the next run asks again",
+        )
+
+
+def check(provider: str, records: Iterable[Record]) -> None:
+    """Refuse records that cannot all be true: the same line twice, or sums that a ledger cannot hold."""
+    seen: set[tuple[object, ...]] = set()
+    sums: dict[tuple[str, str], int] = {}
+    for record in records:
+        identity = record.identity
+        if identity in seen:
+            raise PermanentError(f"{provider}: {record.report} for {record.date}: the same line stands twice")
+        seen.add(identity)
+        amount = record.amount_nano if record.kind == "cost" else record.quantity
+        if isinstance(amount, int):
+            key = (record.kind + record.unit, record.currency)
+            sums[key] = sums.get(key, 0) + abs(amount)
+    if any(total >= 2**63 for total in sums.values()):
+        raise PermanentError(f"{provider}: the figures of this window add up to more than can be true")

@@ -1,0 +1,192 @@
+"""Settings: flag, environment, `.env`, `agent_os.ini`, default, in that order, each with where it came from.
+
+The only module that reads the environment. Values of secrets are never shown, and every one found is redacted.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import dotenv, files
+from .errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Optional
+
+SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_WEBHOOK_URL")
+SECTION = "agent_os"
+_LONGEST_SETTING = 8192
+
+
+class Setting:
+    """A setting the kernel knows: its name, default and what it is for."""
+
+    __slots__ = ("default", "meaning", "name")
+
+    def __init__(self, name: str, default: str, meaning: str) -> None:
+        self.name = name
+        self.default = default
+        self.meaning = meaning
+
+
+KNOWN = (
+    Setting("AGENT_OS_DB_PATH", "agent_os.db", "the database"),
+    Setting("AGENT_OS_LOG_FILE", "agent.log", "the log, JSON lines; empty for none"),
+    Setting("AGENT_OS_LOOKBACK_DAYS", "35", "how many days back the first run reaches"),
+    Setting("AGENT_OS_ALLOWED_HOSTS", "", "further hosts that keys may be sent to, separated by commas"),
+)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting of this name holds something that must never be shown."""
+    return name.upper().endswith(SECRET_ENDINGS)
+
+
+class Settings:
+    """The settings of one home. A name is looked up in each source in turn; the first that has it decides."""
+
+    def __init__(self, home: str, sources: Sequence[tuple[str, Mapping[str, str]]], *, warnings: Sequence[str]) -> None:
+        self.home = home
+        self.warnings = warnings
+        self._sources = sources
+        self._defaults = {setting.name: setting.default for setting in KNOWN}
+
+    def find(self, name: str) -> tuple[str, str]:
+        """The value and where it came from; `("", "not set")` when no source has it. An empty value is an unset one."""
+        for source, values in self._sources:
+            if name in values:
+                return values[name].strip(), source
+        return self._defaults.get(name, ""), "default" if name in self._defaults else "not set"
+
+    def get(self, name: str) -> str:
+        """The value, or `""` when it is not set."""
+        return self.find(name)[0]
+
+    def whole(self, name: str, *, least: int, most: int) -> int:
+        """The value as a whole number between two bounds. Raises ConfigError."""
+        value, source = self.find(name)
+        if value.isascii() and value.isdigit() and len(value) <= len(str(most)) and least <= int(value) <= most:
+            return int(value)
+        raise ConfigError(
+            f"{name} is {value[:40]!r} (from {source}), not a whole number from {least} to {most}",
+            hint=f"correct {name} or leave it out: the default is {self._defaults.get(name, 'none')}",
+        )
+
+    def path(self, name: str) -> str:
+        """The value as an absolute path; a relative one is meant from the home. `""` stays `""`."""
+        value = self.get(name)
+        if "\0" in value:
+            raise ConfigError(f"{name} holds a NUL character", hint="correct the path")
+        return os.path.abspath(os.path.join(self.home, os.path.expanduser(value))) if value else ""
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret value of every source, the shadowed ones too."""
+        for _, values in self._sources:
+            for name, value in values.items():
+                if is_secret(name) and value.strip():
+                    yield value.strip()
+
+    def names(self) -> list[str]:
+        """The names that the files and flags set, and those the kernel knows; not the whole environment."""
+        named = {name for source, values in self._sources if source != "environment" for name in values}
+        return sorted(named | set(self._defaults))
+
+    def environment(self) -> Mapping[str, str]:
+        """The process environment, for what follows its own conventions there (proxies)."""
+        return dict(self._sources)["environment"]
+
+
+def load(*, home: str = "", flags: Optional[Mapping[str, str]] = None, environ: Optional[Mapping[str, str]] = None) -> Settings:
+    """Read the settings of a home: `home`, else AGENT_OS_HOME, else the current directory.
+
+    Raises ConfigError when the home does not exist, or when `.env` or `agent_os.ini` cannot be read as what they are.
+    """
+    environment = os.environ if environ is None else environ
+    folder = find_home(home, environment)
+    env_path = os.path.join(folder, ".env")
+    ini_path = os.path.join(folder, "agent_os.ini")
+    dotenv_file = dotenv.read(env_path, environment)
+    sources = (
+        ("flag", dict(flags or {})),
+        ("environment", environment),
+        (env_path, {name: value for name, value in dotenv_file.pairs if value is not None}),
+        (ini_path, _read_ini(ini_path)),
+    )
+    warnings = _open_to_others(env_path, ini_path)
+    if dotenv_file.bad_lines:
+        lines = ", ".join(map(str, dotenv_file.bad_lines[:5]))
+        warnings.append(f"{env_path}: no assignment on line {lines}; passed over")
+    return Settings(folder, sources, warnings=warnings)
+
+
+def find_home(flag: str, environ: Mapping[str, str]) -> str:
+    """The absolute folder that everything is kept in. Raises ConfigError when there is no such folder."""
+    named = flag or environ.get("AGENT_OS_HOME", "")
+    if "\0" in named or len(named) > _LONGEST_SETTING:
+        raise ConfigError("the home is not a path", hint="give --home a folder")
+    try:
+        folder = os.path.abspath(os.path.expanduser(named)) if named else os.getcwd()
+    except OSError as error:
+        raise ConfigError("the current directory no longer exists", hint="give --home a folder") from error
+    if not os.path.isdir(folder):
+        raise ConfigError(f"the home {folder} is not a folder", hint=f"make it first: mkdir -p {folder}")
+    return folder
+
+
+def _open_to_others(*paths: str) -> list[str]:
+    """A warning for each file with secrets that other users of the machine can read."""
+    if os.name != "posix":
+        return []
+    found = []
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode
+        except OSError:
+            continue
+        if mode & 0o077:
+            found.append(f"{path} can be read by others (mode {mode & 0o777:o}); run: chmod 600 {path}")
+    return found
+
+
+def _read_ini(path: str) -> dict[str, str]:
+    """The settings of section [agent_os]; the prefix AGENT_OS_ may be left out, letters may be small."""
+    if not files.check_plain(path, "the settings file"):
+        return {}
+    from configparser import ConfigParser
+    from configparser import Error as IniError
+
+    parser = ConfigParser(interpolation=None, default_section="")
+    parser.optionxform = str.upper  # type: ignore[method-assign, assignment]  # the documented way to keep names
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            parser.read_file(file)
+    except (IniError, UnicodeDecodeError) as error:
+        reason = str(error).split("\n", 1)[0] if isinstance(error, IniError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read: {reason}", hint="correct the file") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="check its rights") from error
+    wrong = [section for section in parser.sections() if section != SECTION]
+    if wrong:
+        raise ConfigError(f"{path} has the unknown section [{wrong[0]}]", hint=f"settings stand in [{SECTION}]")
+    return dict(_named(path, parser.items(SECTION))) if parser.has_section(SECTION) else {}
+
+
+def _named(path: str, items: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Settings under their full names. Raises ConfigError with the nearest right name for one that nobody knows."""
+    known = {setting.name for setting in KNOWN}
+    for name, value in items:
+        full = f"AGENT_OS_{name}"
+        if full in known:
+            yield full, value
+        elif name in known or is_secret(name) or name.endswith("_BASE_URL"):
+            yield name, value
+        else:
+            from .text import nearest
+
+            close = nearest(name, [each[len("AGENT_OS_") :] for each in known])
+            raise ConfigError(
+                f"{path} sets {name.lower()}, which is no setting",
+                hint=f"did you mean {close.lower()}?" if close else "`config` lists the settings",
+            )

@@ -1,0 +1,69 @@
+"""Everything one home consists of, put together once: settings, secrets to hide, log, database."""
+
+from __future__ import annotations
+
+import os
+
+from . import config
+from .logger import Log, Redactor
+from .opening import open_to_read, open_to_write
+from .store import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Optional, TextIO
+
+    from .clock import Clock
+
+
+class Home:
+    """A home that is open: where its files are, its settings, its log, and its database when it is asked for."""
+
+    def __init__(self, settings: config.Settings, *, clock: Clock, log: Log, redactor: Redactor) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.log = log
+        self.redactor = redactor
+        self.db_path = settings.path("AGENT_OS_DB_PATH")
+        self._store: Optional[Store] = None
+
+    def store(self, *, write: bool = False) -> Store:
+        """The database of this home: opened once, to read or to write; made by the first writer."""
+        if self._store is None:
+            opened = open_to_write if write else open_to_read
+            self._store = Store(opened(self.db_path, clock=self.clock))
+        return self._store
+
+    def close(self) -> None:
+        """Close the database and the log."""
+        if self._store is not None:
+            self._store.db.close()
+            self._store = None
+        self.log.close()
+
+    def where(self) -> str:
+        """Where the files of this home are, in one line for people."""
+        settings = self.settings
+        found = [name for name in (".env", "agent_os.ini") if os.path.exists(os.path.join(settings.home, name))]
+        log = settings.path("AGENT_OS_LOG_FILE") or "none"
+        return f"database {self.db_path}, log {log}, settings {settings.home} ({', '.join(found) or 'no .env'})"
+
+
+def open_home(
+    folder: str = "",
+    *,
+    clock: Clock,
+    stderr: Optional[TextIO],
+    quiet: bool = False,
+    verbose: bool = False,
+    environ: Optional[Mapping[str, str]] = None,
+) -> Home:
+    """Read the settings of a home and start its log. Touches no file but to read. Raises ConfigError."""
+    settings = config.load(home=folder, environ=environ)
+    redactor = Redactor()
+    for secret in settings.secrets():
+        redactor.add(secret)
+    path = settings.path("AGENT_OS_LOG_FILE") or None
+    log = Log(path, clock=clock, redactor=redactor, stderr=stderr, quiet=quiet, verbose=verbose)
+    return Home(settings, clock=clock, log=log, redactor=redactor)

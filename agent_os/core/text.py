@@ -1,0 +1,128 @@
+"""Text for people: terminal-safe strings, plain tables, counts and durations. Values in, strings out."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import Optional
+
+# What changes the order in which a terminal or an editor shows the characters around it.
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_SEPARATORS = "\u2028\u2029"
+# Spreadsheets take a cell that begins with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_GAP = 2
+_NARROWEST = 8
+
+
+def safe(s: str) -> str:
+    r"""`s` as a terminal may show it: what could steer one becomes visible as \xNN or \uNNNN.
+
+    That is C0 (tab and newline too), DEL, C1, bidi controls, line and paragraph separators, lone surrogates.
+    """
+    if s.isprintable():
+        return s
+    return "".join(_escaped(character) if _is_unsafe(character) else character for character in s)
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = (), width: Optional[int] = None
+) -> str:
+    """Aligned columns, two spaces apart, lines joined by newlines; columns whose index is in `right` are right-aligned.
+
+    Where a line would be wider than `width` its last cell is cut and ends in "...". ValueError for a row with more or
+    fewer cells than the header.
+    """
+    lines = [[safe(cell) for cell in row] for row in (header, *rows)]
+    for line in lines:
+        if len(line) != len(header):
+            raise ValueError(f"a row of {len(line)} cells in a table of {plural(len(header), 'column')}")
+    widths = [max(map(_columns, cells)) for cells in zip(*lines)]
+    if width is not None and widths:
+        widths[-1] = max(min(widths[-1], width - sum(widths[:-1]) - _GAP * (len(widths) - 1)), _NARROWEST)
+        lines = [[*line[:-1], _cut(line[-1], widths[-1])] for line in lines]
+        widths[-1] = max(_columns(line[-1]) for line in lines)
+    return "\n".join(_row(line, widths, right) for line in lines)
+
+
+def plural(n: int, word: str) -> str:
+    """As in "1 day", "3 days", "1,200 retries", "2 batches"."""
+    if abs(n) == 1:
+        return f"{n} {word}"
+    if word.endswith(("s", "x", "ch", "sh")):
+        return f"{thousands(n)} {word}es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{thousands(n)} {word[:-1]}ies"
+    return f"{thousands(n)} {word}s"
+
+
+def thousands(n: int) -> str:
+    """As in "1,234,567"."""
+    return f"{n:,}"
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units: "1.2 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"; below zero counts as zero."""
+    tenths = round(max(seconds, 0) * 10)
+    if tenths < 600:
+        return f"{tenths // 10}.{tenths % 10} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def nearest(word: str, choices: Iterable[str]) -> Optional[str]:
+    """The choice that `word` was most likely meant to be, whatever its case; None when none is near."""
+    from difflib import get_close_matches
+
+    by_lower = {choice.lower(): choice for choice in choices}
+    found = get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[found[0]] if found else None
+
+
+def csv_guard(s: str) -> str:
+    """A text cell that a spreadsheet will not run: led by an apostrophe where it would be read as a formula."""
+    return f"'{s}" if s.lstrip(" ").startswith(_FORMULA) else s
+
+
+def _is_unsafe(character: str) -> bool:
+    code = ord(character)
+    return (
+        code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or character in _BIDI or character in _SEPARATORS
+    )
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _columns(s: str) -> int:
+    """How many columns of a terminal `s` takes."""
+    if s.isascii():
+        return len(s)
+    from unicodedata import category, east_asian_width
+
+    return sum(
+        0 if category(character) in ("Mn", "Me", "Cf") else 2 if east_asian_width(character) in "WF" else 1
+        for character in s
+    )
+
+
+def _cut(s: str, width: int) -> str:
+    if _columns(s) <= width:
+        return s
+    while _columns(s) > width - 3:
+        s = s[: min(len(s) - 1, width - 3)]
+    return f"{s}..."
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
+    padded = []
+    for index, cell in enumerate(cells):
+        blank = " " * (widths[index] - _columns(cell))
+        padded.append(blank + cell if index in right else cell + blank)
+    return (" " * _GAP).join(padded).rstrip(" ")

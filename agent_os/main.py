@@ -1,0 +1,189 @@
+"""Composition root: reads the command line, calls one verb, and turns whatever comes of it into an exit code.
+
+The error boundary is here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import __version__, exits
+from .arguments import Arguments, help_text, parse
+from .core.clock import Clock
+from .core.errors import (
+    AgentOSError,
+    BusyError,
+    ConfigError,
+    ResourceError,
+    Stopped,
+    StoreError,
+    UsageError,
+    os_failure,
+    sentence,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Optional
+
+_CODES: tuple[tuple[type[AgentOSError], int], ...] = (
+    (UsageError, exits.USAGE), (ConfigError, exits.CONFIG), (BusyError, exits.BUSY), (StoreError, exits.DATA),
+    (ResourceError, exits.ENV),
+)  # fmt: skip
+
+
+def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None) -> int:
+    """Run one command and return its exit code. No exception leaves."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if words in (["--version"], ["-V"]):
+        return _bounded(_version, words)
+    if not words or words in (["--help"], ["-h"]):
+        return _bounded(_help, words)
+    return _bounded(_execute, words, clock=clock)
+
+
+def run_all_collectors(home: str = "") -> int:
+    """Collect whatever is due, as `--task run_all --quiet` does, and return the exit code; for programs that vendor us."""
+    words = ["--task", "run_all", "--quiet"]
+    return _bounded(_execute, [*words, "--home", home] if home else words)
+
+
+def _execute(words: Sequence[str], boundary: _Boundary) -> int:
+    args = boundary.args = parse(words)
+    args.clock = boundary.clock
+    module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
+    return int(module.execute(args))
+
+
+def _help(words: Sequence[str], boundary: _Boundary) -> int:
+    if sys.stdout:
+        sys.stdout.write(help_text())
+    return exits.OK if words else exits.USAGE
+
+
+def _version(words: Sequence[str], boundary: _Boundary) -> int:
+    from _sqlite3 import sqlite_version  # the library alone: the package sqlite3 takes ten times as long to import
+
+    try:
+        from ._build import BUILD_ID, COMMIT  # type: ignore[import-not-found, unused-ignore]  # made by build.py
+    except ImportError:
+        COMMIT, BUILD_ID = "source", "none"  # noqa: N806 (the names of build.py)
+    python = ".".join(map(str, sys.version_info[:3]))
+    if sys.stdout:
+        sys.stdout.write(
+            f"agent_os {__version__} (commit {COMMIT}, build {BUILD_ID}), Python {python}, SQLite {sqlite_version}\n"
+        )
+    return exits.OK
+
+
+class _Boundary:
+    """Where every command ends: an exception becomes one sentence on stderr, and an exit code."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.args: Arguments = Arguments()
+
+    def call(self, command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str]) -> int:
+        """The exit code of the command, after its output has left."""
+        try:
+            code = command(words, self)
+            if sys.stdout:
+                sys.stdout.flush()
+        except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
+            code = self._judge(error)
+        finally:
+            self._close()
+        return code
+
+    def _judge(self, error: BaseException) -> int:
+        """The exit code that an exception comes to; whatever has to be said of it is said."""
+        if isinstance(error, SystemExit):  # argparse, after it printed a verb's help
+            return int(error.code or 0)
+        if isinstance(error, BrokenPipeError):
+            drop_output()
+            return exits.PIPE
+        if isinstance(error, (Stopped, KeyboardInterrupt)):
+            number = error.signal_number if isinstance(error, Stopped) else 2
+            return self._say(exits.SIGNAL + number, f"stopped by signal {number}", "what was not finished is due again")
+        if isinstance(error, AgentOSError):
+            code = next((code for kind, code in _CODES if isinstance(error, kind)), exits.FAILED)
+            return self._say(code, error.message, error.hint)
+        if type(error).__module__ == "sqlite3":
+            from .core.db import failure
+
+            return self._judge(failure(error, "the database"))  # type: ignore[arg-type]  # it is an Exception
+        if isinstance(error, MemoryError):
+            return self._say(exits.ENV, "the memory that this process may use is used up", "raise the limit (ulimit -v)")
+        if isinstance(error, OSError):
+            drop_output()
+            doing = "writing the output" if not error.filename else f"using {error.filename}"
+            return self._judge(os_failure(doing, error))
+        return self._fault(error)
+
+    def _fault(self, error: BaseException) -> int:
+        """A fault of the program: the traceback goes to the log, a sentence to the person."""
+        import traceback
+
+        home = self.args.opened
+        if home:
+            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            home.log.debug("fault", f"{type(error).__name__}: {error}", traceback=trace)
+        where = "the log has the traceback; please report it" if home else "please report it"
+        return self._say(exits.BUG, f"a fault in Agent OS: {type(error).__name__}: {error}", where)
+
+    def _say(self, code: int, message: str, hint: str) -> int:
+        """One line on stderr (and in the log, when there is a home); with --json the exit as JSON after it."""
+        home = self.args.opened
+        if home:
+            home.log.error("exit", sentence(message, hint), code=code)
+        elif sys.stderr:
+            from .core.logger import Redactor
+            from .core.text import safe
+
+            _write_error("error: " + safe(Redactor().text(sentence(message, hint))))
+        if self.args.json and sys.stderr:
+            import json
+
+            redact = home.redactor.text if home else str
+            name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
+            record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}
+            _write_error(json.dumps(record))
+        return code
+
+    def _close(self) -> None:
+        home = self.args.opened
+        if home:
+            try:
+                home.close()
+            except Exception as error:  # noqa: BLE001 (everything is stored by now; the exit code must stand)
+                _write_error(f"warning: closing the database: {error}")
+
+
+def _bounded(
+    command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str], *, clock: Optional[Clock] = None
+) -> int:
+    return _Boundary(clock or Clock()).call(command, words)
+
+
+def _write_error(line: str) -> None:
+    try:
+        if sys.stderr:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody is listening; the exit code says it too
+
+
+def drop_output() -> None:
+    """Let what is still buffered for a reader that left go nowhere, instead of failing once more at exit."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+    except OSError:
+        pass

@@ -1,0 +1,35 @@
+"""The billing tracker: what each provider has cost this month and the last. Uses the public API of `agent_os` alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+
+from agent_os import App, Context, Result, shown, table
+
+app = App("billing_tracker")
+
+
+@app.task
+def billing_summary(ctx: Context) -> str:
+    """Cost and tokens by provider: this month so far, and last month."""
+    first = date.fromisoformat(ctx.today).replace(day=1)
+    before = (first - timedelta(days=1)).replace(day=1)
+    results = ctx.results(since=before.isoformat(), until="9999-12-31")
+    if not results:
+        return "nothing is stored for this month or the last; run --task run_all first"
+    return table(("month", "provider", "days", "tokens", "cost", "", "basis"), months(results), right={2, 3, 4})
+
+
+def months(results: list[Result]) -> list[tuple[str, ...]]:
+    """A row for each month, provider, currency and basis; amounts of different kinds are never added together."""
+    groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[result.date[:7], result.provider, result.currency, result.basis].append(result)
+    rows: list[tuple[str, ...]] = []
+    for (month, provider, currency, basis), days in sorted(groups.items(), reverse=True):
+        known = [day.cost_nano for day in days if day.cost_nano is not None]
+        unknown = f" + {len(days) - len(known)} days unknown" if len(known) < len(days) else ""
+        tokens = f"{sum(day.tokens or 0 for day in days):,}"
+        rows.append((month, provider, str(len(days)), tokens, shown(sum(known)) + unknown, currency, basis))
+    return rows

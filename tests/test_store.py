@@ -1,0 +1,223 @@
+"""The store: a window is replaced, what it replaced is kept, and every headline is the sum of its lines."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent_os.core.days import Window
+from agent_os.core.model import Batch, Page, Record, Row
+from agent_os.core.opening import open_to_write
+from agent_os.core.store import Change, Run, Store, chain_of
+
+from tests.fakes.clock import ManualClock
+
+WINDOW = Window("2026-11-01", "2026-11-03")
+SEEN = "2026-11-22T09:00:00.000Z"
+
+
+def cost(day: str, amount: str, *, item: str = "input", currency: str = "usd") -> Record:
+    return Row({}, day=day, report="costs").cost(amount, currency, {"line_item": item})
+
+
+def tokens(day: str, count: int, *, kind: str = "input") -> Record:
+    return Row({}, day=day, report="usage/completions").usage(count, "tokens", {"token_type": kind})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    found = Store(open_to_write(str(tmp_path / "agent_os.db"), clock=ManualClock()))
+    yield found
+    found.db.close()
+
+
+def begin(store: Store, run_id: str = "r1") -> None:
+    run = Run(run_id, task="fetch_openai", plugin_name="openai", invocation_id="i", started_at=SEEN)
+    store.begin_runs([run])
+
+
+def keep(store: Store, *records: Record, seen: str = SEEN, run_id: str = "r1", body: bytes = b"{}") -> Change:
+    """Store a batch of both days of the window."""
+    if not store.db.one("SELECT 1 FROM runs WHERE id = ?", (run_id,)):
+        begin(store, run_id)
+    page = Page("costs", "https://api.example/costs", "req_1", seen, body, [])
+    batch = Batch("openai", "fetch_openai", WINDOW, list(WINDOW), seen, records, [page], "USD", [])
+    return store.replace_window(batch, run_id=run_id)
+
+
+def headlines(store: Store) -> list[tuple[object, ...]]:
+    return store.db.all("SELECT date, tokens, cost, cost_nano, currency, basis FROM results ORDER BY date")
+
+
+def test_the_headline_of_a_day_is_the_sum_of_its_lines(store: Store) -> None:
+    """Tokens are added over token lines alone; cost is the exact sum, and REAL only for reading."""
+    requests = Row({}, day="2026-11-01", report="usage/completions").usage(3, "requests", {})
+    keep(store, cost("2026-11-01", "0.1"), cost("2026-11-01", "0.2", item="x"), tokens("2026-11-01", 7), requests)
+    assert headlines(store) == [
+        ("2026-11-01", 7, 0.3, 300_000_000, "USD", "reported"),
+        ("2026-11-02", 0, 0.0, 0, "USD", "reported"),
+    ]
+
+
+def test_a_day_without_charges_has_a_headline_of_zero(store: Store) -> None:
+    """The provider answered: that is not the same as missing."""
+    keep(store)
+    assert [row[:3] for row in headlines(store)] == [("2026-11-01", 0, 0.0), ("2026-11-02", 0, 0.0)]
+
+
+def test_a_line_the_provider_takes_back_vanishes(store: Store) -> None:
+    """A window is replaced, not added to; the old line stays with the time it was superseded."""
+    keep(store, cost("2026-11-01", "1"), cost("2026-11-01", "2", item="gone"))
+    change = keep(store, cost("2026-11-01", "1"), seen="2026-11-23T09:00:00.000Z", run_id="r2")
+    assert headlines(store)[0][3] == 1_000_000_000
+    assert store.db.all("SELECT line_item, superseded_at, superseded_by FROM result_lines ORDER BY id") == [
+        ("input", None, None),
+        ("gone", "2026-11-23T09:00:00.000Z", 2),
+    ]
+    assert (change.added, change.closed, change.restated_days) == (0, 1, ["2026-11-01"])
+
+
+def test_a_restated_amount_replaces_the_old_one_and_keeps_it(store: Store) -> None:
+    """What was known at a time can be asked for that time."""
+    keep(store, cost("2026-11-01", "10"))
+    keep(store, cost("2026-11-01", "8"), seen="2026-11-23T09:00:00.000Z", run_id="r2")
+    known = "SELECT sum(amount_nano) FROM result_lines WHERE observed_at <= ? AND coalesce(superseded_at, '9') > ?"
+    assert store.db.one(known, ("2026-11-22T12", "2026-11-22T12")) == (10_000_000_000,)
+    assert store.db.one(known, ("2026-11-24", "2026-11-24")) == (8_000_000_000,)
+
+
+def test_storing_the_same_again_changes_nothing_but_the_time_it_was_read(store: Store) -> None:
+    """No new line, the same row in results; the reading itself is a batch and a slot."""
+    records = (cost("2026-11-01", "1"), tokens("2026-11-02", 5))
+    keep(store, *records)
+    before = store.db.all("SELECT * FROM results"), store.db.all("SELECT * FROM result_lines")
+    change = keep(store, *reversed(records), seen="2026-11-22T10:00:00.000Z", run_id="r2")
+    assert (store.db.all("SELECT * FROM results"), store.db.all("SELECT * FROM result_lines")) == before
+    assert (change.added, change.closed, change.new_days, change.restated_days) == (0, 0, [], [])
+    assert {read.at for read in store.reads("fetch_openai", WINDOW).values()} == {"2026-11-22T10:00:00.000Z"}
+
+
+def test_days_outside_the_window_stay_as_they_are(store: Store) -> None:
+    """Replacing touches the answered days only."""
+    keep(store, cost("2026-11-01", "1"), cost("2026-11-02", "2"))
+    begin(store, "r2")
+    part = Batch("openai", "fetch_openai", WINDOW, ["2026-11-02"], SEEN, [cost("2026-11-02", "3")], [], "USD", [])
+    store.replace_window(part, run_id="r2")
+    assert [row[3] for row in headlines(store)] == [1_000_000_000, 3_000_000_000]
+
+
+def test_another_currency_is_kept_apart(store: Store) -> None:
+    """Currencies are never added: the headline is the provider's own, the other stands in the lines."""
+    keep(store, cost("2026-11-01", "1"), cost("2026-11-01", "5", item="x", currency="EUR"))
+    keep_only_euro = cost("2026-11-02", "4", currency="eur")
+    keep(store, cost("2026-11-01", "1"), cost("2026-11-01", "5", item="x", currency="EUR"), keep_only_euro)
+    assert [row[3:5] for row in headlines(store)] == [(1_000_000_000, "USD"), (4_000_000_000, "EUR")]
+    assert store.sums("openai", WINDOW)[1] == [
+        ("reported", "EUR", 9_000_000_000),
+        ("reported", "USD", 1_000_000_000),
+    ]
+
+
+def test_growth_of_a_day_that_was_not_over_is_no_restatement(store: Store) -> None:
+    """Only a day that was closed when read can be restated."""
+    keep(store, cost("2026-11-02", "1"), seen="2026-11-02T09:00:00.000Z")
+    change = keep(store, cost("2026-11-02", "2"), seen="2026-11-03T09:00:00.000Z", run_id="r2")
+    assert change.restated_days == []
+    assert store.db.all("SELECT day_status FROM results ORDER BY date") == [("provisional",), ("provisional",)]
+
+
+def test_the_provider_s_bytes_are_kept_once(store: Store) -> None:
+    """Gzipped, found by their SHA-256, whatever how often they come again."""
+    keep(store, body=b'{"data": []}')
+    keep(store, body=b'{"data": []}', run_id="r2")
+    digest = hashlib.sha256(b'{"data": []}').hexdigest()
+    (row,) = store.db.all("SELECT sha256, gzip FROM page_bodies")
+    assert (row[0], gzip.decompress(row[1])) == (digest, b'{"data": []}')
+    assert store.db.all("SELECT batch_id, url, request_id, sha256 FROM pages") == [
+        (1, "https://api.example/costs", "req_1", digest),
+        (2, "https://api.example/costs", "req_1", digest),
+    ]
+
+
+def test_each_batch_is_chained_to_the_one_before(store: Store) -> None:
+    """The chain can be computed again from the tables by anyone, with SHA-256 and JSON."""
+    keep(store, cost("2026-11-01", "1"), tokens("2026-11-01", 5))
+    keep(store, cost("2026-11-01", "2"), tokens("2026-11-01", 5), run_id="r2")
+    chain = ""
+    for number, run_id, provider, start, end, seen, pages, link in store.db.all(
+        "SELECT id, run_id, provider, window_start, window_end, observed_at, pages_sha256, chain FROM batches"
+    ):
+        lines = store.db.all(
+            "SELECT date, kind, report, account, project, model, api_key, line_item, cost_type, token_type, tier,"
+            " context, region, quantity, unit, amount_nano, currency, basis FROM result_lines WHERE batch_id = ? ORDER BY id",
+            (number,),
+        )
+        closed = [row[0] for row in store.db.all("SELECT id FROM result_lines WHERE superseded_by = ? ORDER BY id", (number,))]
+        parts = [[run_id, provider, start, end, seen, pages], [list(line) for line in lines], closed]
+        text = "\n".join([chain, *(json.dumps(part, separators=(",", ":")) for part in parts), ""])
+        chain = hashlib.sha256(text.encode("ascii")).hexdigest()
+        assert chain == link
+
+
+def test_the_link_of_a_batch_does_not_depend_on_how_many_lines_are_hashed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line or two thousand at a time: the same bytes."""
+    lines = [tuple(cost("2026-11-01", str(number), item=f"é{number}")) for number in range(5)]
+    whole = chain_of("", ["r"], added=lines, closed=[1])
+    monkeypatch.setattr("agent_os.core.store._HASHED_AT_ONCE", 1)
+    assert chain_of("", ["r"], added=lines, closed=[1]) == whole
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
+    """A row that the database refuses takes the whole window with it."""
+    keep(store, cost("2026-11-01", "1"))
+    broken = cost("2026-11-01", "2")._replace(basis="guessed")
+    with pytest.raises(Exception, match="CHECK"):
+        keep(store, cost("2026-11-02", "9"), broken, run_id="r2")
+    assert headlines(store)[0][3] == 1_000_000_000
+    assert store.db.one("SELECT count(*) FROM batches") == (1,)
+
+
+def test_days_asked_for_in_vain_keep_what_was_stored(store: Store) -> None:
+    """A failure is noted with its reason; a day that was read before still counts as read."""
+    keep(store, cost("2026-11-01", "1"))
+    store.fail_days("fetch_openai", ["2026-11-01", "2026-11-09"], run_id="r1", reason="offline")
+    assert store.db.all("SELECT key, status, attempts, reason FROM slots ORDER BY key") == [
+        ("2026-11-01", "success", 2, "offline"),
+        ("2026-11-02", "success", 1, ""),
+        ("2026-11-09", "failed", 1, "offline"),
+    ]
+    assert store.first_day("fetch_openai") == "2026-11-01"
+    assert set(store.reads("fetch_openai", Window("2026-11-01", "2026-11-10"))) == {"2026-11-01", "2026-11-02"}
+
+
+def test_a_run_whose_lock_is_free_is_closed_as_interrupted(store: Store) -> None:
+    """Nothing is ever running for ever; a run whose task is locked goes on."""
+    begin(store)
+    store.begin_runs([Run("r2", task="fetch_anthropic", plugin_name="anthropic", invocation_id="i", started_at=SEEN)])
+    assert store.close_interrupted(lambda task: task == "fetch_openai") == ["r1"]
+    assert store.db.all("SELECT id, status, substr(error, 1, 11) FROM runs ORDER BY id") == [
+        ("r1", "failed", "interrupted"),
+        ("r2", "running", None),
+    ]
+
+
+def test_a_closed_run_stays_as_it_is(store: Store) -> None:
+    """The first ending counts."""
+    begin(store)
+    for status in ("success", "failed"):
+        store.finish_run("r1", status=status, error=None, requests=1, notes="")
+    assert store.db.one("SELECT status FROM runs") == ("success",)
+
+
+def test_only_the_four_statuses_exist(store: Store) -> None:
+    """The database itself refuses a fifth."""
+    begin(store)
+    with pytest.raises(sqlite3.IntegrityError):
+        store.db.connection.execute("UPDATE runs SET status = 'interrupted'")

@@ -1,0 +1,178 @@
+"""Text for people: nothing a name holds may steer a terminal or a spreadsheet, and columns line up."""
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_os.core.text import csv_guard, nearest, plural, safe, span, table, thousands
+
+UNSAFE = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *(0x061C, 0x200E, 0x200F, 0x2028, 0x2029),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        pytest.param("plain", "plain", id="plain"),
+        pytest.param("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m", id="escape-sequence"),
+        pytest.param("a\tb\nc\rd", "a\\x09b\\x0ac\\x0dd", id="tab-and-newlines"),
+        pytest.param("\x9b31m", "\\x9b31m", id="C1-escape"),
+        pytest.param("\x7f\x00", "\\x7f\\x00", id="DEL-and-NUL"),
+        pytest.param("abc\u202etxt.exe", "abc\\u202etxt.exe", id="right-to-left-override"),
+        pytest.param("a\u2028b\u2029c", "a\\u2028b\\u2029c", id="line-and-paragraph-separator"),
+        pytest.param("\ud800x\udcff", "\\ud800x\\udcff", id="lone-surrogates"),
+        pytest.param("æøå 日本 ✓ 👍", "æøå 日本 ✓ 👍", id="letters-of-people-stay"),
+        pytest.param("a\u00a0b\u200db", "a\u00a0b\u200db", id="joiners-and-hard-spaces-stay"),
+    ],
+)
+def test_a_name_cannot_steer_the_terminal(raw, shown):
+    """Controls are shown, never sent."""
+    assert safe(raw) == shown
+
+
+def test_every_control_is_escaped_and_nothing_else():
+    """Over all of Unicode: the listed characters and the surrogates change, the others stay."""
+    changed = [code for code in range(sys.maxunicode + 1) if safe(chr(code)) != chr(code)]
+    assert changed == sorted([*UNSAFE, *range(0xD800, 0xE000)])
+
+
+@given(st.text())
+def test_safe_text_stays_safe(raw):
+    """Done twice is done once."""
+    assert safe(safe(raw)) == safe(raw)
+
+
+def test_columns_line_up():
+    """Two spaces between columns, numbers to the right, no blanks at the end of a line."""
+    rows = [["openai", "31", "ok"], ["anthropic", "1,204", ""]]
+    assert table(["provider", "days", "note"], rows, right=[1]) == (
+        "provider    days  note\n"
+        "openai        31  ok\n"
+        "anthropic  1,204"
+    )  # fmt: skip
+
+
+def test_wide_characters_count_two_columns_and_marks_none():
+    """East Asian letters take two columns of a terminal, a combining accent none."""
+    rows = [["日本", "1"], ["cafe\u0301", "2"], ["abcdef", "3"]]
+    assert table(["name", "n"], rows) == "name    n\n日本    1\ncafe\u0301    2\nabcdef  3"
+
+
+def test_the_last_column_is_cut_to_the_width():
+    """A line is never wider than asked for; what was cut ends in three dots."""
+    rows = [["r1", "could not reach api.example.com"], ["r2", "ok"]]
+    assert table(["run", "error"], rows, width=20) == "run  error\nr1   could not re...\nr2   ok"
+    assert table(["run", "error"], [["r1", "日本日本日本日本日本"]], width=20) == "run  error\nr1   日本日本日本..."
+
+
+def test_the_last_column_keeps_eight_columns_however_narrow_the_terminal():
+    """Below that a cut would leave nothing to read."""
+    assert table(["run", "error"], [["r1", "could not reach it"]], width=3) == "run  error\nr1   could..."
+
+
+def test_cells_are_made_safe():
+    """A project named with an escape sequence or a newline stays one harmless cell."""
+    assert table(["name"], [["a\x1b[2J\nb"]]) == "name\na\\x1b[2J\\x0ab"
+
+
+def test_a_table_without_rows_is_its_header():
+    """Nothing to show is said by the header alone."""
+    assert table(["run", "error"], []) == "run  error"
+
+
+def test_a_ragged_row_is_refused():
+    """A cell too few would shift the others unseen."""
+    with pytest.raises(ValueError, match="a row of 1 cells in a table of 2 columns"):
+        table(["run", "error"], [["r1"]])
+
+
+names = st.text(st.characters(min_codepoint=0, max_codepoint=0x3000), max_size=30)
+
+
+@given(st.lists(st.tuples(names, names), max_size=5), st.integers(45, 80))
+def test_no_line_is_wider_than_asked(rows, width):
+    """Whatever the cells hold, as long as the other columns leave room for the last."""
+    from unicodedata import category, east_asian_width
+
+    for line in table(["a", "b"], [(first[:5], last) for first, last in rows], width=width).split("\n"):
+        assert sum(0 if category(c) in ("Mn", "Me", "Cf") else 1 + (east_asian_width(c) in "WF") for c in line) <= width
+
+
+@pytest.mark.parametrize(
+    ("n", "word", "expected"),
+    [
+        (1, "day", "1 day"),
+        (0, "day", "0 days"),
+        (3, "day", "3 days"),
+        (1200, "retry", "1,200 retries"),
+        (2, "batch", "2 batches"),
+        (2, "process", "2 processes"),
+        (1, "batch", "1 batch"),
+        (-1, "day", "-1 day"),
+    ],
+)
+def test_a_count_and_its_word_agree(n, word, expected):
+    """One day, three days."""
+    assert plural(n, word) == expected
+
+
+def test_thousands_are_separated_by_commas():
+    """As in every other figure that we show."""
+    assert [thousands(n) for n in (0, 999, 1000, -1234567)] == ["0", "999", "1,000", "-1,234,567"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0 s"),
+        (1.23, "1.2 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (3599.7, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+        (90000, "1 d 1 h"),
+        (-3, "0.0 s"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds, expected):
+    """Rounding never shows sixty of anything."""
+    assert span(seconds) == expected
+
+
+def test_a_mistyped_word_finds_its_neighbour():
+    """`fetch_opneai` was meant to be `fetch_openai`; nonsense was meant to be nothing."""
+    choices = ["fetch_openai", "fetch_anthropic", "run_all", "export"]
+    assert nearest("fetch_opneai", choices) == "fetch_openai"
+    assert nearest("EXPORT", choices) == "export"
+    assert nearest("xyzzy", choices) is None
+    assert nearest("", []) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "guarded"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("  =1", "'  =1"),
+        ("a=1", "a=1"),
+        ("", ""),
+        ("   ", "   "),
+        ("'=1", "'=1"),
+        ("project", "project"),
+    ],
+)
+def test_no_cell_begins_a_formula(raw, guarded):
+    """A project named `=HYPERLINK(...)` is text in the spreadsheet too."""
+    assert csv_guard(raw) == guarded
