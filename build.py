@@ -24,7 +24,7 @@ from typing import NamedTuple, Optional
 ROOT = Path(__file__).resolve().parent
 PACKAGE = "agent_os"
 ENTRY_POINT = "agent_os.main:main"
-SHEBANG = b"#!/usr/bin/env python3\n"
+HEAD = b"#!/usr/bin/env python3\n# sha256 of what follows this line: %s\n"
 SHIV = "1.0.8"
 MINORS = range(9, 15)
 EPOCH_WITHOUT_COMMIT = 315532800  # 1980-01-01, the first day a zip can name
@@ -328,16 +328,16 @@ def write_file(out: Path, members: dict[str, bytes], epoch: int) -> None:
     """What could differ is fixed here: order, times, modes, no compression (its bytes depend on the zlib)."""
     manifest = "".join(f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
     members = {**members, MANIFEST: manifest.encode()}
-    buffer = io.BytesIO(SHEBANG)
-    buffer.seek(0, io.SEEK_END)
+    head = len(HEAD % (b"0" * 64))
+    buffer = io.BytesIO()
+    buffer.seek(head)  # the offsets in the zip count from the start of the file
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
             entry = zipfile.ZipInfo(name, date_time=time.gmtime(max(epoch, EPOCH_WITHOUT_COMMIT))[:6])
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             archive.writestr(entry, members[name])
-        archive.comment = b"0" * 64  # keeps the place of the seal: the sha256 of all bytes before it
-    content = buffer.getvalue()[:-64]
-    content += hashlib.sha256(content).hexdigest().encode()
+    content = buffer.getvalue()[head:]
+    content = HEAD % hashlib.sha256(content).hexdigest().encode() + content
     beside = out.with_name(f"{out.name}.{os.getpid()}.tmp")  # renamed over: a running copy keeps its old file
     try:
         beside.write_bytes(content)
