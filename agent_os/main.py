@@ -41,32 +41,25 @@ def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None)
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if words in (["--version"], ["-V"]):
-        return _bounded(_version, words)
+        return _Boundary().call(_version)
     if not words or words in (["--help"], ["-h"]):
-        return _bounded(_help, words)
-    return _bounded(_execute, words, clock=clock)
+        return _Boundary().call(lambda: _help(exits.OK if words else exits.USAGE))
+    return _Boundary(clock).execute(words)
 
 
 def run_all_collectors(home: str = "") -> int:
     """Collect whatever is due, as `--task run_all --quiet` does, and return the exit code; for programs that vendor us."""
     words = ["--task", "run_all", "--quiet"]
-    return _bounded(_execute, [*words, "--home", home] if home else words)
+    return _Boundary().execute([*words, "--home", home] if home else words)
 
 
-def _execute(words: Sequence[str], boundary: _Boundary) -> int:
-    args = boundary.args = parse(words)
-    args.clock = boundary.clock
-    module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
-    return int(module.execute(args))
-
-
-def _help(words: Sequence[str], boundary: _Boundary) -> int:
+def _help(code: int) -> int:
     if sys.stdout:
         sys.stdout.write(help_text())
-    return exits.OK if words else exits.USAGE
+    return code
 
 
-def _version(words: Sequence[str], boundary: _Boundary) -> int:
+def _version() -> int:
     from _sqlite3 import sqlite_version  # the library alone: the package sqlite3 takes ten times as long to import
 
     try:
@@ -84,14 +77,25 @@ def _version(words: Sequence[str], boundary: _Boundary) -> int:
 class _Boundary:
     """Where every command ends: an exception becomes one sentence on stderr, and an exit code."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.args: Arguments = Arguments()
+    def __init__(self, clock: Optional[Clock] = None) -> None:
+        self.args = Arguments()
+        self._clock = clock or Clock()
 
-    def call(self, command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str]) -> int:
+    def execute(self, words: Sequence[str]) -> int:
+        """Run the verb that the words name."""
+
+        def verb() -> int:
+            args = self.args = parse(words)
+            args.clock = self._clock
+            module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
+            return int(module.execute(args))
+
+        return self.call(verb)
+
+    def call(self, command: Callable[[], int]) -> int:
         """The exit code of the command, after its output has left."""
         try:
-            code = command(words, self)
+            code = command()
             if sys.stdout:
                 sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
@@ -110,20 +114,11 @@ class _Boundary:
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
             return self._say(exits.SIGNAL + number, f"stopped by signal {number}", "what was not finished is due again")
-        if isinstance(error, AgentOSError):
-            code = next((code for kind, code in _CODES if isinstance(error, kind)), exits.FAILED)
-            return self._say(code, error.message, error.hint)
-        if type(error).__module__ == "sqlite3":
-            from .core.db import failure
-
-            return self._judge(failure(error, "the database"))  # type: ignore[arg-type]  # it is an Exception
-        if isinstance(error, MemoryError):
-            return self._say(exits.ENV, "the memory that this process may use is used up", "raise the limit (ulimit -v)")
-        if isinstance(error, OSError):
-            drop_output()
-            doing = "writing the output" if not error.filename else f"using {error.filename}"
-            return self._judge(os_failure(doing, error))
-        return self._fault(error)
+        ours = _as_ours(error)
+        if ours is None:
+            return self._fault(error)
+        code = next((code for kind, code in _CODES if isinstance(ours, kind)), exits.FAILED)
+        return self._say(code, ours.message, ours.hint)
 
     def _fault(self, error: BaseException) -> int:
         """A fault of the program: the traceback goes to the log, a sentence to the person."""
@@ -164,10 +159,20 @@ class _Boundary:
                 _write_error(f"warning: closing the database: {error}")
 
 
-def _bounded(
-    command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str], *, clock: Optional[Clock] = None
-) -> int:
-    return _Boundary(clock or Clock()).call(command, words)
+def _as_ours(error: BaseException) -> Optional[AgentOSError]:
+    """The error of ours that an exception amounts to; None for one that only a fault of the program explains."""
+    if isinstance(error, AgentOSError):
+        return error
+    if isinstance(error, MemoryError):
+        return ResourceError("the memory that this process may use is used up", hint="raise the limit (ulimit -v)")
+    if isinstance(error, OSError):
+        drop_output()
+        return os_failure(f"using {error.filename}" if error.filename else "writing the output", error)
+    if type(error).__module__ == "sqlite3" and isinstance(error, Exception):
+        from .core.db import failure
+
+        return failure(error, "the database")
+    return None
 
 
 def _write_error(line: str) -> None:

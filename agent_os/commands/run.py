@@ -97,10 +97,14 @@ def connect(collector: Collector, home: Home) -> HttpClient:
 
     extra = [host.strip() for host in home.settings.get("AGENT_OS_ALLOWED_HOSTS").split(",") if host.strip()]
     return HttpClient(
-        agent=f"agent-os/{__version__} (local-first workflow engine)", clock=home.clock, retry=Retry(budget_seconds=180.0),
-        log=home.log.bind(task=collector.task), redactor=home.redactor, allowed_hosts=[*collector.hosts, *extra],
+        agent=f"agent-os/{__version__} (local-first workflow engine)",
+        clock=home.clock,
+        retry=Retry(budget_seconds=180.0),  # an asked wait of two minutes fits in
+        log=home.log.bind(task=collector.task),
+        redactor=home.redactor,
+        allowed_hosts=[*collector.hosts, *extra],
         environ=home.settings.environment(),
-    )  # fmt: skip
+    )
 
 
 def order_of(args: Arguments, home: Home) -> Order:
@@ -165,7 +169,9 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "restated": outcome.restated_days,
         "days_missing": outcome.missing_days,
         "tokens": outcome.tokens,
-        "money": [{"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in outcome.money],
+        "money": [
+            {"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in outcome.money
+        ],
         "requests": outcome.requests,
         "seconds": round(outcome.seconds, 3),
         "error": outcome.error or None,
