@@ -573,14 +573,18 @@ def test_threads_share_a_log(make, path):
 def test_a_forked_child_logs_too(path):
     """Even one that was forked while another thread was logging: it opens the file for itself."""
     code = CHILD + (
-        "import os\n"
+        "import os, threading\n"
         f"log = log({str(path)!r})\n"
         "log.info('before', 'm')\n"
-        "log._file._threads.acquire()\n"
+        "held, forked = threading.Event(), threading.Event()\n"
+        "def other():\n"
+        "    with log._file._threads: held.set(); forked.wait()\n"
+        "thread = threading.Thread(target=other); thread.start(); held.wait()\n"
         "child = os.fork()\n"
-        "if child: log._file._threads.release()\n"
+        "if child: forked.set(); thread.join()\n"
         "log.info('parent' if child else 'child', 'm')\n"
-        "if child: raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "if not child: os._exit(0)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=20)
     assert {record["event"] for record in records(path)} == {"before", "parent", "child"}

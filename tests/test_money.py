@@ -34,6 +34,7 @@ LARGEST = 2**63 - 1
         pytest.param("9223372036.854775807", LARGEST, id="largest"),
         pytest.param("-9223372036.854775807", -LARGEST, id="smallest"),
         pytest.param("0.1234567890123456789012345678901234567890", 123_456_789, id="forty-digits"),
+        pytest.param("1234567890123456789012345678901234567890e-47", 12, id="forty-digits-far-down"),
         pytest.param(3, 3_000_000_000, id="int"),
         pytest.param(Decimal("8.2"), 8_200_000_000, id="decimal"),
         pytest.param(Decimal("1E+2"), 100_000_000_000, id="decimal-with-exponent"),
@@ -106,6 +107,13 @@ def test_what_is_not_an_amount_is_refused_at_once(value):
     assert time.perf_counter() - begun < 0.1
     assert len(str(caught.value)) < 130
     assert str(caught.value).isascii()
+
+
+def test_the_size_of_the_literal_counts_before_the_shift():
+    """Ten million million is no amount of anything, cents or less."""
+    assert nano("9999999999999", shift=-6) == 9_999_999_999_999_000
+    with pytest.raises(ValueError, match="too large"):
+        nano("1e13", shift=-6)
 
 
 def test_a_refusal_names_the_value():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .. import __version__, exits
 from ..core.clock import iso
 from ..core.errors import ConfigError, UsageError
@@ -95,7 +97,7 @@ def connect(collector: Collector, home: Home) -> HttpClient:
 
     extra = [host.strip() for host in home.settings.get("AGENT_OS_ALLOWED_HOSTS").split(",") if host.strip()]
     return HttpClient(
-        agent=f"agent-os/{__version__} (local-first workflow engine)", clock=home.clock, retry=Retry(),
+        agent=f"agent-os/{__version__} (local-first workflow engine)", clock=home.clock, retry=Retry(budget_seconds=180.0),
         log=home.log.bind(task=collector.task), redactor=home.redactor, allowed_hosts=[*collector.hosts, *extra],
         environ=home.settings.environment(),
     )  # fmt: skip
@@ -139,6 +141,8 @@ def report(args: Arguments, outcomes: Sequence[Outcome]) -> None:
             emit_json({"outcomes": [as_json(outcome) for outcome in outcomes]})
         elif not args.quiet:
             emit(as_table(outcomes))
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:
         from ..main import drop_output
 

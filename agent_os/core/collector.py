@@ -36,6 +36,7 @@ class Collector:
 
     def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
         self.notes: list[str] = []
+        self._absent: set[str] = set()  # reports that the organization turned out not to have
         self._settings = settings
         self._connect = connect  # called for the first request: a run with nothing due loads no network code
         self._http: Optional[HttpClient] = None
@@ -108,6 +109,8 @@ class Collector:
         """
         from .model import Page, buckets_of
 
+        if report in self._absent:
+            return
         tokens: set[str] = set()
         seen: set[str] = set()
         page_query = list(query)
@@ -116,6 +119,7 @@ class Collector:
                 reply = self._get(path, page_query)
             except PermanentError as error:
                 if optional and error.status in _LACKING and not seen:
+                    self._absent.add(report)
                     self.notes.append(f"{report} is not available to this key (HTTP {error.status})")
                     return
                 raise
@@ -138,7 +142,7 @@ class Collector:
         """Fetch and normalize a window, all of it, and check it as a whole. Nothing is stored here."""
         from .model import Batch
 
-        self.notes = []
+        self.notes, self._absent = [], set()
         pages: list[Page] = []
         records: list[Record] = []
         answered: dict[str, set[str]] = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 
-from . import config
+from . import config, files
 from .logger import Log, Redactor
 from .opening import open_to_read, open_to_write
 from .store import Store
@@ -50,6 +51,19 @@ class Home:
         return f"database {self.db_path}, log {log}, settings {settings.home} ({', '.join(found) or 'no .env'})"
 
 
+def _refuse_planted(path: str) -> None:
+    """Refuse a log that is a link, has a second name or another owner: someone else may have put it there.
+
+    Whatever else cannot be written (a folder, a FIFO, a full disk) costs the log alone, with one note.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return
+    if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
+        files.check_plain(path, "the log file")
+
+
 def open_home(
     folder: str = "",
     *,
@@ -65,5 +79,7 @@ def open_home(
     for secret in settings.secrets():
         redactor.add(secret)
     path = settings.path("AGENT_OS_LOG_FILE") or None
+    if path:
+        _refuse_planted(path)
     log = Log(path, clock=clock, redactor=redactor, stderr=stderr, quiet=quiet, verbose=verbose)
     return Home(settings, clock=clock, log=log, redactor=redactor)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_SECRET = 6  # a shorter one would blank ordinary words
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_KINDS = r"sk-(?:admin|proj|ant-admin01|ant-api03)-\.\.\.(?![A-Za-z0-9_*.-])"  # names of kinds, as our hints write them
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 
 
@@ -30,7 +31,7 @@ class Redactor:
         if "sk-" in s or "/webhooks/" in s:
             import re
 
-            s = re.sub(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_*.\u2022\u2026-]{4,}", "sk-***", s)
+            s = re.sub(rf"(?<![A-Za-z0-9])(?!{_KINDS})sk-[A-Za-z0-9_*.\u2022\u2026-]{{4,}}", "sk-***", s)
             s = re.sub(r"/webhooks/[^\s\"'<>]+", "/webhooks/***", s)
         return s
 

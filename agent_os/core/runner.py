@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .model import Batch
     from .store import Store
 
+AGAIN = "nothing of that window was stored; the next run asks again"
 OLDEST_YEAR = "2024"  # a clock that shows less was never set
 
 
@@ -74,8 +75,8 @@ class Outcome:
         """Note why it failed."""
         self.status = "failed"
         self.cause = error
-        self.error = error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
-        self.hint = error.hint if isinstance(error, AgentOSError) else "this is a fault in the program; the log has the details"
+        self.error = _why(error)
+        self.hint = (error.hint or AGAIN) if isinstance(error, AgentOSError) else "a fault here: the log has more; please report it"
 
     @property
     def key_refused(self) -> bool:
@@ -228,7 +229,7 @@ class Runner:
         outcome.fail(error)
         self._log.debug(
             "window.failed", f"{outcome.provider}: {window} failed", task=outcome.task, run=outcome.run_id,
-            window=str(window), kind=type(error).__name__, error=outcome.error,
+            window=str(window), kind=type(error).__name__, error=outcome.error, traceback=_trace(error),
         )  # fmt: skip
         self._store.fail_days(outcome.task, window, run_id=outcome.run_id, reason=outcome.error)
 
@@ -269,7 +270,16 @@ class Runner:
 
 
 def _why(error: BaseException) -> str:
-    return error.message if isinstance(error, AgentOSError) else f"{type(error).__name__} {error}".strip()
+    return error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
+
+
+def _trace(error: BaseException) -> str:
+    """Where a fault of the program came from; an error of ours says all there is to say."""
+    if isinstance(error, AgentOSError):
+        return ""
+    from traceback import format_exception
+
+    return "".join(format_exception(type(error), error, error.__traceback__))
 
 
 def _new_id(clock: Clock) -> str:

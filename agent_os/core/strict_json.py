@@ -102,7 +102,7 @@ def _read_decimal(literal: str) -> Decimal:
         number = Decimal(literal)
     except InvalidOperation as error:
         raise _RefusedError("a number is out of all range") from error
-    if number and number.adjusted() > _LARGEST_EXPONENT:  # a tiny one is harmless, and 0E-6176 is how some write zero
+    if number.adjusted() > _LARGEST_EXPONENT:  # a tiny one is harmless: 0E-6176 is how a 128-bit decimal writes zero
         raise _RefusedError("a number is out of all range")
     return number
 

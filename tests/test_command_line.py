@@ -1,0 +1,276 @@
+"""The command line: what words mean, what is said of wrong ones, and which exit code follows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from agent_os import arguments
+from agent_os.arguments import COMMON, RUN, VERBS, Arguments, help_text, parse
+from agent_os.core.errors import UsageError
+from agent_os.main import main
+from agent_os.sandbox.server import Sandbox
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROOT = Path(arguments.__file__).parent.parent
+
+
+def start(*words: str, home: Path, **environ: str) -> subprocess.Popen[bytes]:
+    """The program in a process of its own, with nothing in its environment but what is given."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "agent_os", *words, "--home", str(home)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": str(ROOT), **environ}, cwd=home,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out.decode(), err.decode()
+
+
+def write_env(home: Path, sandbox: Sandbox) -> None:
+    text = (
+        f"OPENAI_ADMIN_KEY={sandbox.openai_key}\nOPENAI_BASE_URL={sandbox.openai_base_url}\n"
+        f"ANTHROPIC_ADMIN_KEY={sandbox.anthropic_key}\nANTHROPIC_BASE_URL={sandbox.anthropic_base_url}\n"
+    )
+    (home / ".env").write_text(text)
+    (home / ".env").chmod(0o600)
+
+
+WORDS = [*COMMON, *RUN, "run_all", "export", "-", "2026-11-21", "results", "--nonsense", "--task=run_all", "", "-x"]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=7))
+def test_the_quick_scan_reads_what_argparse_reads(words: list[str]) -> None:
+    """Whatever the scan accepts, it accepts with the same meaning."""
+    quick = arguments._scan(words)
+    if quick is not None:
+        slow = arguments._parse(words)
+        fields = {name: value for name, value in vars(slow).items() if name not in ("clock", "_opened")}
+        assert fields == {name: getattr(quick, name) for name in fields}
+
+
+def test_a_cron_line_never_needs_argparse() -> None:
+    """The plain form of every option of --task."""
+    words = ["--task", "export", "--since", "2026-11-01", "--until", "2026-11-02", "--force", "--json", "--out", "-"]
+    found = arguments._scan([*words, "--home", "/x", "--quiet", "--verbose", "--table", "runs", "--format", "jsonl"])
+    assert isinstance(found, Arguments)
+    assert (found.task, found.out, found.home, found.table, found.force) == ("export", "-", "/x", "runs", True)
+
+
+def test_the_help_names_every_verb_and_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is written by hand around the tables that are parsed by."""
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert text == help_text()
+    for name in (*VERBS, *COMMON, *RUN, "--version", "run_all", "fetch_openai"):
+        assert name in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_tells_its_own_options(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`VERB --help` ends well and names what is common to all."""
+    assert main([verb, "--help"]) == 0
+    assert "--home" in capsys.readouterr().out
+
+
+def test_the_version_names_what_a_report_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Version, commit, build, Python, SQLite."""
+    assert main(["--version"]) == 0
+    text = capsys.readouterr().out
+    assert f"Python {sys.version.split()[0]}" in text
+    assert f"SQLite {sqlite3.sqlite_version}" in text
+    assert "commit" in text
+    assert "build" in text
+
+
+WRONG = [
+    (["--tsak", "run_all"], "--task"),
+    (["--task"], "--help"),
+    (["--task", "run_al"], "run_all"),
+    (["--task", "fetch_opena1"], "fetch_openai"),
+    (["resluts"], "results"),
+    (["--task", "run_all", "--since", "yesterday"], "2026-11-21"),
+    (["--task", "run_all", "--since", "2026-02-31"], "2026-11-21"),
+    (["--task", "run_all", "--since", "2999-01-01"], "future"),
+    (["--task", "run_all", "--since", "2026-01-02", "--until", "2026-01-02"], "not included"),
+    (["--task", "run_all", "--out", "x.csv"], "export"),
+    (["--task", "export", "--table", "lime"], "lines"),
+    (["--task", "export", "--format", "xml"], "jsonl"),
+    (["--task", "run_all", "results"], "exclude"),
+    (["--quiet"], "--help"),
+    (["history", "--status", "interrupted"], "--help"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG)
+def test_a_wrong_line_is_one_sentence_and_exit_2(
+    words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong and what was probably meant; nothing is made."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-admin-invented-000")
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith("error: ")
+    assert says in err
+    assert [file.name for file in tmp_path.iterdir() if file.name != "agent.log"] == []
+
+
+def test_with_json_the_exit_is_the_last_line_of_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Code, name, message and hint, for programs."""
+    assert main(["results", "--json", "--home", str(tmp_path)]) == 3
+    record = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (record["type"], record["code"], record["name"]) == ("exit", 3, "CONFIG")
+    assert record["message"]
+    assert record["hint"]
+
+
+def test_a_fault_of_the_program_is_one_sentence_and_exit_70(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The traceback is in the log, not on the screen."""
+    monkeypatch.setattr("agent_os.commands.config.emit", lambda _: 1 / 0)
+    assert main(["config", "--home", str(tmp_path)]) == 70
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError" in err
+    assert "Traceback" not in err
+    assert "Traceback" in (tmp_path / "agent.log").read_text()
+
+
+def test_a_home_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the command that makes it."""
+    assert main(["--task", "run_all", "--home", str(tmp_path / "none")]) == 3
+    assert "mkdir" in capsys.readouterr().err
+
+
+def test_a_deleted_current_directory_is_a_sentence(tmp_path: Path) -> None:
+    """Cron and long sessions meet it."""
+    gone = tmp_path / "gone"
+    code = f"import os; os.mkdir({str(gone)!r}); os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})\n"
+    code += "import sys; from agent_os.main import main; sys.exit(main(['tasks']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 3
+    assert b"--home" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def collected(home: Path) -> None:
+    with Sandbox() as sandbox:
+        write_env(home, sandbox)
+        assert main(["--task", "run_all", "--quiet", "--home", str(home)]) == 0
+
+
+def test_a_reader_that_leaves_ends_a_reading_command_silently(tmp_path: Path) -> None:
+    """`results | head -1`: exit 141, nothing on stderr."""
+    collected(tmp_path)
+    process = start("results", home=tmp_path)
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), err) == (141, b"")
+
+
+def test_a_reader_that_leaves_does_not_undo_a_run(tmp_path: Path) -> None:
+    """The work is finished, and the exit code is the work's."""
+    with Sandbox() as sandbox:
+        write_env(tmp_path, sandbox)
+        process = start("--task", "run_all", home=tmp_path)
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        process.stderr.read()
+        process.stderr.close()
+        assert process.wait() == 0
+    assert sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT count(*) FROM results").fetchone() == (72,)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_exit_7(tmp_path: Path) -> None:
+    """One line on stderr."""
+    collected(tmp_path)
+    with open("/dev/full", "wb") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agent_os", "results", "--home", str(tmp_path)],
+            stdout=full, stderr=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        _, err = process.communicate()
+    assert process.returncode == 7
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_order(tmp_path: Path, number: int) -> None:
+    """128 + n, the run closed as failed ("interrupted"), nothing half stored, no traceback."""
+    with Sandbox() as sandbox:
+        sandbox.latency = 0.2
+        write_env(tmp_path, sandbox)
+        process = start("--task", "run_all", home=tmp_path)
+        deadline = time.monotonic() + 20
+        while not sandbox.journal and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(number)
+        code, _, err = finish(process)
+    assert code == 128 + number
+    assert "Traceback" not in err
+    rows = sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT status, substr(error, 1, 11) FROM runs").fetchall()
+    assert rows == [("failed", "interrupted")] * 2
+
+
+def test_a_killed_run_is_made_good_by_the_next(tmp_path: Path) -> None:
+    """kill -9 in the middle: no day is lost or doubled, no run stays running."""
+    with Sandbox() as sandbox:
+        sandbox.latency = 0.01
+        write_env(tmp_path, sandbox)
+        for wait in (2, 9, 14, 30):
+            process = start("--task", "run_all", home=tmp_path)
+            asked = len(sandbox.journal)
+            deadline = time.monotonic() + 20
+            while len(sandbox.journal) < asked + wait and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+            process.kill()
+            process.communicate()
+        sandbox.latency = 0
+        code, _, err = finish(start("--task", "run_all", home=tmp_path))
+        assert code == 0, err
+        today = sandbox.clock.today()
+        connection = sqlite3.connect(tmp_path / "agent_os.db")
+        assert connection.execute("SELECT count(*) FROM runs WHERE status = 'running'").fetchone() == (0,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*), max(date) FROM results").fetchone() == (72, today)
+        for provider, date, tokens, nano in connection.execute("SELECT provider, date, tokens, cost_nano FROM results"):
+            assert sandbox.ledger.truth(provider, date) == (tokens, nano)
+
+
+def test_eight_runs_at_once_make_one_set_of_requests(tmp_path: Path) -> None:
+    """One works, the others are busy at once or find nothing left to ask; no lock error, nothing doubled."""
+    with Sandbox() as sandbox:
+        write_env(tmp_path, sandbox)
+        sandbox.latency = 0.02
+        started = [start("--task", "run_all", home=tmp_path) for _ in range(8)]
+        ended = [finish(process) for process in started]
+        assert {code for code, _, _ in ended} <= {0, 4}
+        assert not [err for _, _, err in ended if "locked" in err or "Traceback" in err]
+        first = [entry for entry in sandbox.requests("anthropic", "cost_report") if not dict(entry.query).get("page")]
+        spans = [dict(entry.query)["starting_at"] for entry in first]
+        assert len([span for span in spans if spans.count(span) > 1]) == 0
+    assert sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT count(*) FROM results").fetchone() == (72,)
+
+
+def test_wrong_words_are_told_from_right_ones() -> None:
+    """A word that nobody knows is not passed over."""
+    with pytest.raises(UsageError):
+        parse(["--task", "run_all", "--frobnicate"])
