@@ -1,0 +1,87 @@
+"""What every test has: the package under test under the name `agent_os`, and no connection but to this machine.
+
+AGENT_OS_TEST_PACKAGE names the package to test, `agent_os` unless it is set. With `acme._vendor.agent_os` (importable
+through PYTHONPATH) every `import agent_os...` of a test gives that copy's module, the very same object, so tests are
+written once and test a vendored copy unchanged. A test that starts a process uses the fixture `program`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import ipaddress
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = os.environ.get("AGENT_OS_TEST_PACKAGE", "agent_os")
+
+
+class OtherName(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Makes `agent_os.x` another name of `<PACKAGE>.x`."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition(".")[0] != "agent_os":
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def create_module(self, spec):
+        module = importlib.import_module(PACKAGE + spec.name[len("agent_os") :])
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = module.__spec__.loader_state  # the import machinery has put the alias's spec there
+
+
+if PACKAGE != "agent_os":
+    sys.meta_path.insert(0, OtherName())
+
+
+@pytest.fixture
+def program() -> list[str]:
+    """The words that start the program under test in a process of its own, from any folder but with our sys.path."""
+    return [sys.executable, "-m", PACKAGE]
+
+
+def is_here(host) -> bool:
+    """Whether a host name or address means this machine."""
+    try:
+        return host in (None, "", "localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _only_this_machine(monkeypatch):
+    """A test that reaches for another machine fails, whatever the code under test catches."""
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def checked(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_here(address[0]):
+            pytest.fail(f"a test tried to connect to {address[0]}")
+
+    def guarded(self, address):
+        checked(self, address)
+        return connect(self, address)
+
+    def guarded_ex(self, address):
+        checked(self, address)
+        return connect_ex(self, address)
+
+    def looked_up(host, *args, **kwargs):
+        name = host.decode() if isinstance(host, bytes) else host
+        if name and name.endswith(".invalid"):  # reserved: exists nowhere
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if not is_here(name):
+            pytest.fail(f"a test tried to look up {name}")
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
