@@ -85,7 +85,10 @@ def line(number: int, rows: int) -> dict[str, object]:
         named = {"line_item": "", "api_key": f"apikey_{number % 77:05}", "cost_type": "tokens", "tier": "standard"}
         named |= {"token_type": "uncached_input", "context": "0-200k", "region": "us", "provider": "anthropic"}
         named |= {"kind": "usage", "report": "messages"}
-    amount = {"amount_nano": number * 7919 % 90_000_000_000 * 100 if costs else None, "currency": "USD" if costs else ""}
+    amount = {
+        "amount_nano": number * 7919 % 90_000_000_000 * 100 if costs else None,
+        "currency": "USD" if costs else "",
+    }
     return {**common, **named, **amount, "model": model, "project": f"proj_{number // 8 % 40:06}", "account": ""}
 
 

@@ -214,7 +214,12 @@ def _json_line(table: _Table) -> str:
 
 
 def _rows(
-    connection: sqlite3.Connection, table: _Table, *, format: str, since: Optional[str], until: Optional[str]  # noqa: A002
+    connection: sqlite3.Connection,
+    table: _Table,
+    *,
+    format: str,
+    since: Optional[str],
+    until: Optional[str],  # noqa: A002
 ) -> Iterator[tuple[Any, ...]]:
     """(line, nano, currency, basis, tokens) of every row, in the order of the table.
 
