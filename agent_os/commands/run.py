@@ -58,12 +58,10 @@ def execute(args: Arguments) -> int:
 
 def app_tasks(named: str) -> dict[str, Task]:
     """The tasks of the apps that are built into this file, and of the one that was named."""
-    try:
-        from .._build import APPS  # type: ignore[import-not-found, unused-ignore]  # made by build.py
-    except ImportError:
-        APPS = ()  # noqa: N806 (the name of build.py)
+    from ..core.archive import bundled_apps
+
     found: dict[str, Task] = {}
-    for module in [*APPS, *([named] if named else [])]:
+    for module in [*bundled_apps(), *([named] if named else [])]:
         from ..core.app import load_app
 
         found.update(load_app(module).tasks)

@@ -1,6 +1,6 @@
 """Tables as CSV or JSON Lines: exact, inert in a spreadsheet, and the same bytes every time.
 
-Reads only, in one transaction, and holds a few hundred rows at a time. Opens no file: where the bytes go is the caller's.
+Reads only, in one transaction, a few hundred rows at a time. Opens no file: where the bytes go is the caller's affair.
 SQLite builds each line in one call; Python looks closer only where a block of lines holds something unusual (ADR 0003).
 """
 
@@ -148,7 +148,7 @@ def format_file_name(table: str, format: str, moment: datetime) -> str:  # noqa:
     return f"agent_os-{table}-{moment.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}.{format}"
 
 
-def write_export(
+def write_export(  # noqa: PLR0913 - one call says which rows, how and where to, all by name
     connection: sqlite3.Connection,
     *,
     table: str,
@@ -173,7 +173,7 @@ def write_export(
     if format == "csv":
         out.write((",".join(column.name for column in chosen.columns) + "\r\n").encode())
     with _snapshot(connection), _damage_named(table):
-        rows = _rows(connection, chosen, format=format, since=since, until=until)
+        rows = _rows(connection, chosen, form=format, since=since, until=until)
         while block := list(islice(rows, _ROWS_A_BLOCK)):
             out.write(encode(chosen, [row[0] for row in block]))
             _add(totals, block)
@@ -217,18 +217,18 @@ def _rows(
     connection: sqlite3.Connection,
     table: _Table,
     *,
-    format: str,
+    form: str,
     since: Optional[str],
-    until: Optional[str],  # noqa: A002
+    until: Optional[str],
 ) -> Iterator[tuple[Any, ...]]:
     """(line, nano, currency, basis, tokens) of every row, in the order of the table.
 
     The order is an outermost ORDER BY, which SQL guarantees; lines are never joined by an aggregate inside SQLite,
     whose order is only a habit. Both formats share it. All SQL here is made of constants; values are bound.
     """
-    line = _csv_line(table) if format == "csv" else _json_line(table)
+    line = _csv_line(table) if form == "csv" else _json_line(table)
     select = f"SELECT {line}, {', '.join(table.sums)} {table.rows}"
-    order = f" ORDER BY {table.order.format(line='1' if format == 'csv' else _csv_line(table))}"
+    order = f" ORDER BY {table.order.format(line='1' if form == 'csv' else _csv_line(table))}"
     limits = [(f"{table.day} >= ?", since), (f"{table.day} < ?", until)]
     asked = [limit for limit, value in limits if value is not None]
     values = [value for _, value in limits if value is not None]
@@ -261,7 +261,7 @@ def _compact(value: object) -> str:
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """One read transaction, so that a writer beside us is seen wholly or not at all; the caller's, where one is open."""
+    """One read transaction: a writer beside us is seen wholly or not at all. The caller's, where one is open."""
     if connection.in_transaction:
         yield
         return
