@@ -28,6 +28,12 @@ COMMANDS = {
 }
 
 
+def run(number: int) -> tuple[str, str, str, str]:
+    """Every fiftieth one failed."""
+    at = f"2020-01-01T00:{number // 60000 % 60:02d}:{number // 1000 % 60:02d}.{number % 1000:03d}Z"
+    return f"{number:09d}", "success" if number % 50 else "failed", at, at
+
+
 def make(home: Path, runs: int) -> tuple[str, str]:
     """A home whose days are all settled, after so many runs; the span that has nothing due."""
     home.mkdir()
@@ -37,17 +43,14 @@ def make(home: Path, runs: int) -> tuple[str, str]:
     today = Clock().today()
     span = Window(add_days(today, -100), add_days(today, -50))
     names = "id, plugin_name, status, started_at, finished_at, task, invocation_id"
-    at = "2020-01-01T00:{:02d}:{:02d}.{:03d}Z"
     with db.atomic():
         db.many(
             f"INSERT INTO runs({names}) VALUES (?, 'openai', ?, ?, ?, 'fetch_openai', 'i')",
-            (
-                (f"{number:09d}", "success" if number % 50 else "failed", *[at.format(number // 60000 % 60, number // 1000 % 60, number % 1000)] * 2)
-                for number in range(runs)
-            ),
-        )  # fmt: skip
+            (run(number) for number in range(runs)),
+        )
         db.many(
-            "INSERT INTO slots(task, key, status, due_at, changed_at, read_at) VALUES ('fetch_openai', ?, 'success', '', '', ?)",
+            "INSERT INTO slots(task, key, status, due_at, changed_at, read_at)"
+            " VALUES ('fetch_openai', ?, 'success', '', '', ?)",
             [(day, f"{today}T00:00:00.000Z") for day in span],
         )
     db.close()
