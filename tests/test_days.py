@@ -35,7 +35,8 @@ def due(reads: dict[str, Read], *, back: int = 35, force: bool = False, fresh_si
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026-02-31", "2026-13-01", "20261121", "2026-W47-6", "2026-1-1", "2026-11-21T00:00", "٢٠٢٦-11-21", "x"]
+    "text",
+    ["", "2026-02-31", "2026-13-01", "20261121", "2026-W47-6", "2026-1-1", "2026-11-21T00:00", "٢٠٢٦-11-21", "x"],
 )
 def test_a_text_that_is_no_day_is_refused_with_the_right_form(text: str) -> None:
     """Only YYYY-MM-DD of a day that exists is a day, on every Python."""
@@ -59,7 +60,8 @@ def test_a_window_of_no_days_cannot_be_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "day"), [(0, "1970-01-01"), (1793491200, "2026-11-01"), (1793491201, None), (-86400, "1969-12-31"), (10**18, None)]
+    ("seconds", "day"),
+    [(0, "1970-01-01"), (1793491200, "2026-11-01"), (1793491201, None), (-86400, "1969-12-31"), (10**18, None)],
 )
 def test_a_bucket_begins_at_utc_midnight_or_nowhere(seconds: int, day: str | None) -> None:
     """Unix seconds name a day only at its first instant."""

@@ -59,7 +59,11 @@ def test_a_second_run_doubles_nothing(world: World) -> None:
     answer = world.collect()
     assert (world.rows("SELECT * FROM results"), world.rows("SELECT * FROM result_lines")) == before
     assert answer.outcomes["openai"]["days_new"] == answer.outcomes["openai"]["days_restated"] == 0
-    starts = {dict(entry.query)["starting_at"][:10] for entry in world.sandbox.journal[asked:] if entry.provider == "anthropic"}
+    starts = {
+        dict(entry.query)["starting_at"][:10]
+        for entry in world.sandbox.journal[asked:]
+        if entry.provider == "anthropic"
+    }
     assert starts == {world.day(3)}
 
 
@@ -154,7 +158,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-@pytest.mark.parametrize(("provider", "path", "other"), [("openai", "/costs", "anthropic"), ("anthropic", "cost_report", "openai")])
+@pytest.mark.parametrize(
+    ("provider", "path", "other"), [("openai", "/costs", "anthropic"), ("anthropic", "cost_report", "openai")]
+)
 def test_a_wrong_answer_refuses_the_window_and_harms_nothing_else(
     world: World, fault: str, provider: str, path: str, other: str
 ) -> None:
@@ -173,7 +179,9 @@ def test_a_wrong_answer_refuses_the_window_and_harms_nothing_else(
     assert len(errors) == 1, answer.err
     assert ";" in errors[0]  # what happened; what to do
     assert "Traceback" not in answer.err
-    assert world.rows("SELECT status FROM runs WHERE plugin_name = ? ORDER BY started_at DESC, id DESC LIMIT 1", provider) == [("failed",)]
+    assert world.rows(
+        "SELECT status FROM runs WHERE plugin_name = ? ORDER BY started_at DESC, id DESC LIMIT 1", provider
+    ) == [("failed",)]
 
 
 @pytest.mark.parametrize("count", ["negative_tokens", "half_tokens", "bool", "list", "beyond_int64", "nan"])
@@ -195,7 +203,9 @@ RECOVERED = [
 
 @pytest.mark.parametrize("fault", RECOVERED)
 @pytest.mark.parametrize(("provider", "path"), [("openai", "/costs"), ("anthropic", "cost_report")])
-def test_what_passes_is_tried_again_and_what_is_strange_is_kept(world: World, fault: str, provider: str, path: str) -> None:
+def test_what_passes_is_tried_again_and_what_is_strange_is_kept(
+    world: World, fault: str, provider: str, path: str
+) -> None:
     """One passing fault changes nothing in what is stored; an unknown field or type loses no money."""
     world.sandbox.fault(provider, path, fault)
     answer = world.collect()
@@ -349,8 +359,10 @@ def test_no_secret_is_anywhere_but_in_the_request(world: World) -> None:
     world.sandbox.fault("openai", "usage", "bad_key")
     answer = world.run("--task", "run_all", "--verbose")
     world.run("--task", "export", "--table", "runs")
-    found = answer.out + answer.err + "".join(
-        file.read_bytes().decode("latin-1") for file in world.home.iterdir() if file.name != ".env"
+    found = (
+        answer.out
+        + answer.err
+        + "".join(file.read_bytes().decode("latin-1") for file in world.home.iterdir() if file.name != ".env")
     )
     for key in world.keys.values():
         assert key not in found

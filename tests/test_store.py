@@ -157,7 +157,9 @@ def test_each_batch_is_chained_to_the_one_before(store: Store) -> None:
             " context, region, quantity, unit, amount_nano, currency, basis FROM result_lines WHERE batch_id = ? ORDER BY id",
             (number,),
         )
-        closed = [row[0] for row in store.db.all("SELECT id FROM result_lines WHERE superseded_by = ? ORDER BY id", (number,))]
+        closed = [
+            row[0] for row in store.db.all("SELECT id FROM result_lines WHERE superseded_by = ? ORDER BY id", (number,))
+        ]
         parts = [[run_id, provider, start, end, seen, pages], [list(line) for line in lines], closed]
         text = "\n".join([chain, *(json.dumps(part, separators=(",", ":")) for part in parts), ""])
         chain = hashlib.sha256(text.encode("ascii")).hexdigest()
