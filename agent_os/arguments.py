@@ -128,7 +128,10 @@ def help_text() -> str:
     """The text of `--help`."""
 
     def listed(table: dict[str, Any]) -> str:
-        rows = [(f"{name} {what[0]}".strip(), what[1]) if isinstance(what, tuple) else (name, what) for name, what in table.items()]
+        rows = [
+            (f"{name} {what[0]}".strip(), what[1]) if isinstance(what, tuple) else (name, what)
+            for name, what in table.items()
+        ]
         return "\n".join(f"  {name:<18} {text}" for name, text in rows)
 
     return HELP.format(verbs=listed(VERBS), run=listed(RUN), common=listed(COMMON))
@@ -178,7 +181,7 @@ class _WrongWordsError(Exception):
 
 
 def _parser(verb: str) -> ArgumentParser:
-    """argparse's parser of all options, with the sub-parser of the one verb that was named."""
+    """Argparse's parser of all options, with the sub-parser of the one verb that was named."""
     import argparse
 
     class Parser(argparse.ArgumentParser):

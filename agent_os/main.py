@@ -1,6 +1,6 @@
 """Composition root: reads the command line, calls one verb, and turns whatever comes of it into an exit code.
 
-The error boundary is here and nowhere else.
+The error boundary is here and nowhere else. `--version` must be there at once: it imports nothing.
 """
 
 from __future__ import annotations
@@ -9,29 +9,15 @@ import os
 import sys
 
 from . import __version__, exits
-from .arguments import Arguments, help_text, parse
-from .core.clock import Clock
-from .core.errors import (
-    AgentOSError,
-    BusyError,
-    ConfigError,
-    ResourceError,
-    Stopped,
-    StoreError,
-    UsageError,
-    os_failure,
-    sentence,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Optional
 
-_CODES: tuple[tuple[type[AgentOSError], int], ...] = (
-    (UsageError, exits.USAGE), (ConfigError, exits.CONFIG), (BusyError, exits.BUSY), (StoreError, exits.DATA),
-    (ResourceError, exits.ENV),
-)  # fmt: skip
+    from .arguments import Arguments
+    from .core.clock import Clock
+    from .core.errors import AgentOSError
 
 
 def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None) -> int:
@@ -41,57 +27,63 @@ def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None)
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if words in (["--version"], ["-V"]):
-        return _bounded(_version, words)
+        return _Boundary().call(_version)
     if not words or words in (["--help"], ["-h"]):
-        return _bounded(_help, words)
-    return _bounded(_execute, words, clock=clock)
+        return _Boundary().call(lambda: _help(exits.OK if words else exits.USAGE))
+    return _Boundary(clock).execute(words)
 
 
 def run_all_collectors(home: str = "") -> int:
-    """Collect whatever is due, as `--task run_all --quiet` does, and return the exit code; for programs that vendor us."""
+    """Collect whatever is due, as `--task run_all --quiet` does, and return the exit code; for whoever vendors us."""
     words = ["--task", "run_all", "--quiet"]
-    return _bounded(_execute, [*words, "--home", home] if home else words)
+    return _Boundary().execute([*words, "--home", home] if home else words)
 
 
-def _execute(words: Sequence[str], boundary: _Boundary) -> int:
-    args = boundary.args = parse(words)
-    args.clock = boundary.clock
-    module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
-    return int(module.execute(args))
+def _help(code: int) -> int:
+    from .arguments import help_text
 
-
-def _help(words: Sequence[str], boundary: _Boundary) -> int:
     if sys.stdout:
         sys.stdout.write(help_text())
-    return exits.OK if words else exits.USAGE
+    return code
 
 
-def _version(words: Sequence[str], boundary: _Boundary) -> int:
+def _version() -> int:
     from _sqlite3 import sqlite_version  # the library alone: the package sqlite3 takes ten times as long to import
 
-    try:
-        from ._build import BUILD_ID, COMMIT  # type: ignore[import-not-found, unused-ignore]  # made by build.py
-    except ImportError:
-        COMMIT, BUILD_ID = "source", "none"  # noqa: N806 (the names of build.py)
+    from .core.archive import built_from
+
+    built = built_from()
     python = ".".join(map(str, sys.version_info[:3]))
+    made = f"commit {built['commit'][:12]}, build {built['build_id'] or 'none'}"
     if sys.stdout:
-        sys.stdout.write(
-            f"agent_os {__version__} (commit {COMMIT}, build {BUILD_ID}), Python {python}, SQLite {sqlite_version}\n"
-        )
+        sys.stdout.write(f"agent_os {__version__} ({made}), Python {python}, SQLite {sqlite_version}\n")
     return exits.OK
 
 
 class _Boundary:
     """Where every command ends: an exception becomes one sentence on stderr, and an exit code."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.args: Arguments = Arguments()
+    def __init__(self, clock: Optional[Clock] = None) -> None:
+        self.args: Optional[Arguments] = None
+        self._clock = clock
 
-    def call(self, command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str]) -> int:
+    def execute(self, words: Sequence[str]) -> int:
+        """Run the verb that the words name."""
+
+        def verb() -> int:
+            from .arguments import parse
+
+            args = self.args = parse(words)
+            args.clock = self._clock or args.clock
+            module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
+            return int(module.execute(args))
+
+        return self.call(verb)
+
+    def call(self, command: Callable[[], int]) -> int:
         """The exit code of the command, after its output has left."""
         try:
-            code = command(words, self)
+            code = command()
             if sys.stdout:
                 sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
@@ -102,6 +94,8 @@ class _Boundary:
 
     def _judge(self, error: BaseException) -> int:
         """The exit code that an exception comes to; whatever has to be said of it is said."""
+        from .core.errors import Stopped
+
         if isinstance(error, SystemExit):  # argparse, after it printed a verb's help
             return int(error.code or 0)
         if isinstance(error, BrokenPipeError):
@@ -110,26 +104,16 @@ class _Boundary:
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
             return self._say(exits.SIGNAL + number, f"stopped by signal {number}", "what was not finished is due again")
-        if isinstance(error, AgentOSError):
-            code = next((code for kind, code in _CODES if isinstance(error, kind)), exits.FAILED)
-            return self._say(code, error.message, error.hint)
-        if type(error).__module__ == "sqlite3":
-            from .core.db import failure
-
-            return self._judge(failure(error, "the database"))  # type: ignore[arg-type]  # it is an Exception
-        if isinstance(error, MemoryError):
-            return self._say(exits.ENV, "the memory that this process may use is used up", "raise the limit (ulimit -v)")
-        if isinstance(error, OSError):
-            drop_output()
-            doing = "writing the output" if not error.filename else f"using {error.filename}"
-            return self._judge(os_failure(doing, error))
-        return self._fault(error)
+        ours = _as_ours(error)
+        if ours is None:
+            return self._fault(error)
+        return self._say(_code_of(ours), ours.message, ours.hint)
 
     def _fault(self, error: BaseException) -> int:
         """A fault of the program: the traceback goes to the log, a sentence to the person."""
         import traceback
 
-        home = self.args.opened
+        home = self.args and self.args.opened
         if home:
             trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
             home.log.debug("fault", f"{type(error).__name__}: {error}", traceback=trace)
@@ -138,15 +122,17 @@ class _Boundary:
 
     def _say(self, code: int, message: str, hint: str) -> int:
         """One line on stderr (and in the log, when there is a home); with --json the exit as JSON after it."""
-        home = self.args.opened
+        home = self.args and self.args.opened
+        from .core.errors import sentence
+
         if home:
             home.log.error("exit", sentence(message, hint), code=code)
         elif sys.stderr:
-            from .core.logger import Redactor
+            from .core.redactor import Redactor
             from .core.text import safe
 
             _write_error("error: " + safe(Redactor().text(sentence(message, hint))))
-        if self.args.json and sys.stderr:
+        if self.args and self.args.json and sys.stderr:
             import json
 
             redact = home.redactor.text if home else str
@@ -156,7 +142,7 @@ class _Boundary:
         return code
 
     def _close(self) -> None:
-        home = self.args.opened
+        home = self.args and self.args.opened
         if home:
             try:
                 home.close()
@@ -164,10 +150,36 @@ class _Boundary:
                 _write_error(f"warning: closing the database: {error}")
 
 
-def _bounded(
-    command: Callable[[Sequence[str], _Boundary], int], words: Sequence[str], *, clock: Optional[Clock] = None
-) -> int:
-    return _Boundary(clock or Clock()).call(command, words)
+def _code_of(error: AgentOSError) -> int:
+    """The exit code of an error of ours."""
+    from .core.errors import BusyError, ConfigError, ResourceError, StoreError, UsageError
+
+    codes: tuple[tuple[type[AgentOSError], int], ...] = (
+        (UsageError, exits.USAGE),
+        (ConfigError, exits.CONFIG),
+        (BusyError, exits.BUSY),
+        (StoreError, exits.DATA),
+        (ResourceError, exits.ENV),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), exits.FAILED)
+
+
+def _as_ours(error: BaseException) -> Optional[AgentOSError]:
+    """The error of ours that an exception amounts to; None for one that only a fault of the program explains."""
+    from .core.errors import AgentOSError, ResourceError, os_failure
+
+    if isinstance(error, AgentOSError):
+        return error
+    if isinstance(error, MemoryError):
+        return ResourceError("the memory that this process may use is used up", hint="raise the limit (ulimit -v)")
+    if isinstance(error, OSError):
+        drop_output()
+        return os_failure(f"using {error.filename}" if error.filename else "writing the output", error)
+    if type(error).__module__ == "sqlite3" and isinstance(error, Exception):
+        from .core.db import failure
+
+        return failure(error, "the database")
+    return None
 
 
 def _write_error(line: str) -> None:

@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agent_os import arguments
 from agent_os.arguments import COMMON, RUN, VERBS, Arguments, help_text, parse
 from agent_os.core.errors import UsageError
 from agent_os.main import main
 from agent_os.sandbox.server import Sandbox
-from hypothesis import given
-from hypothesis import strategies as st
 
 ROOT = Path(arguments.__file__).parent.parent
 

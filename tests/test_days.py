@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agent_os.core.days import (
     Read,
     Window,
@@ -15,8 +18,6 @@ from agent_os.core.days import (
     status_of,
     windows,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 TODAY = "2026-11-22"
 NOW = "2026-11-22T09:00:00.000Z"

@@ -1,6 +1,5 @@
 """The log: machines read JSON lines, people plain ones, nobody a secret; whatever happens to it, the run goes on."""
 
-# ruff: noqa: PLE1205 - takes our Log, whose calls hold an event and a message, for the standard library's
 import base64
 import contextlib
 import io

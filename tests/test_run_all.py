@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from agent_os.core.clock import Clock, iso
 from agent_os.core.lock import TaskLock
 from agent_os.main import main, run_all_collectors
 from agent_os.sandbox.server import Sandbox
-
 from tests.world import PROVIDERS, World
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from agent_os.core.days import Window
 from agent_os.core.model import Batch, Page, Record, Row
 from agent_os.core.opening import open_to_write
 from agent_os.core.store import Change, Run, Store, chain_of
-
 from tests.fakes.clock import ManualClock
 
 WINDOW = Window("2026-11-01", "2026-11-03")
@@ -154,7 +154,8 @@ def test_each_batch_is_chained_to_the_one_before(store: Store) -> None:
     ):
         lines = store.db.all(
             "SELECT date, kind, report, account, project, model, api_key, line_item, cost_type, token_type, tier,"
-            " context, region, quantity, unit, amount_nano, currency, basis FROM result_lines WHERE batch_id = ? ORDER BY id",
+            " context, region, quantity, unit, amount_nano, currency, basis FROM result_lines"
+            " WHERE batch_id = ? ORDER BY id",
             (number,),
         )
         closed = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
 from agent_os.core.clock import Clock
 from agent_os.core.days import add_days
 from agent_os.main import main

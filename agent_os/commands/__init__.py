@@ -1,4 +1,4 @@
-"""One file a verb: HELP, add_arguments(parser), execute(args) -> int. Printing to stdout happens here and nowhere else."""
+"""One file a verb: add_arguments(parser), execute(args) -> int. Only here is anything printed to standard output."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 def emit(text: str) -> None:
     """Print to standard output; nothing when there is none."""
-    print(text)
+    print(text)  # noqa: T201 (what a command is for)
 
 
 def emit_json(value: Any) -> None:
     """Print a value as JSON, ASCII only."""
     import json
 
-    print(json.dumps(value, indent=2, allow_nan=False))
+    emit(json.dumps(value, indent=2, allow_nan=False))

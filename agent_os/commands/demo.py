@@ -1,4 +1,4 @@
-"""`demo`: the main work of the program on invented data, from a sandbox on this machine, in a home that is thrown away."""
+"""`demo`: the main work of the program on invented data, from a sandbox on this machine, in a home soon thrown away."""
 
 from __future__ import annotations
 
@@ -32,14 +32,19 @@ def execute(args: Arguments) -> int:
 
     emit("All figures below are INVENTED. A sandbox on this machine answers as OpenAI and Anthropic would;")
     emit("nothing leaves the machine, no key is used, and the home of the demo is removed at the end.")
-    with tempfile.TemporaryDirectory(prefix="agent_os-demo-") as home, Sandbox(seed=getattr(args, "seed", 7)) as sandbox:
+    with (
+        tempfile.TemporaryDirectory(prefix="agent_os-demo-") as home,
+        Sandbox(seed=getattr(args, "seed", 7)) as sandbox,
+    ):
         _write_settings(home, sandbox)
         today = args.clock.today()
         codes = [_step("The first run goes back 35 days.", home, task="run_all")]
         codes.append(_step("The second reads only the last days again; nothing is doubled.", home, task="run_all"))
         day = add_days(today, -2)
         sandbox.ledger.restate("openai", day, factor="0.9")
-        codes.append(_step(f"OpenAI now takes 10 % off {day}: replaced, and the old figure kept.", home, task="run_all"))
+        codes.append(
+            _step(f"OpenAI now takes 10 % off {day}: replaced, and the old figure kept.", home, task="run_all")
+        )
         codes.append(_step("Everything as CSV.", home, task="export", out=os.path.join(home, "demo.csv")))
         codes.append(_prove(home, sandbox, today))
     emit("Now with your own figures: put a key into .env and run: ./agent_os.pyz --task run_all")

@@ -37,7 +37,11 @@ def execute(args: Arguments) -> int:
     else:
         from ..core.export import format_file_name
 
-        path = os.path.abspath(args.out) if args.out else os.path.join(home.settings.home, format_file_name(table, form, args.clock.now()))
+        path = (
+            os.path.abspath(args.out)
+            if args.out
+            else os.path.join(home.settings.home, format_file_name(table, form, args.clock.now()))
+        )
         home.store()  # whether there is anything to export is known before a file is begun
         with atomic_write(path) as file:
             totals = write(args, file, table=table, form=form)

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from typing import Any
 
-    from ..arguments import Arguments
 
 COLUMNS = ("run", "task", "provider", "status", "started_at", "finished_at", "error", "requests", "notes")
 

@@ -69,6 +69,9 @@ def as_text(rows: list[tuple[Any, ...]]) -> str:
         known = sums.setdefault((provider, currency, basis), [0, 0])
         known[0] += tokens or 0
         known[1] += nano or 0
-    totals = [("sum", key[0], thousands(tokens), shown(nano), key[1], key[2], "") for key, (tokens, nano) in sorted(sums.items())]
+    totals = [
+        ("sum", key[0], thousands(tokens), shown(nano), key[1], key[2], "")
+        for key, (tokens, nano) in sorted(sums.items())
+    ]
     header = ("date", "provider", "tokens", "cost", "currency", "basis", "day")
     return table(header, [*lines, *totals], right={2, 3})

@@ -58,12 +58,10 @@ def execute(args: Arguments) -> int:
 
 def app_tasks(named: str) -> dict[str, Task]:
     """The tasks of the apps that are built into this file, and of the one that was named."""
-    try:
-        from .._build import APPS  # type: ignore[import-not-found, unused-ignore]  # made by build.py
-    except ImportError:
-        APPS = ()  # noqa: N806 (the name of build.py)
+    from ..core.archive import bundled_apps
+
     found: dict[str, Task] = {}
-    for module in [*APPS, *([named] if named else [])]:
+    for module in [*bundled_apps(), *([named] if named else [])]:
         from ..core.app import load_app
 
         found.update(load_app(module).tasks)
@@ -97,10 +95,14 @@ def connect(collector: Collector, home: Home) -> HttpClient:
 
     extra = [host.strip() for host in home.settings.get("AGENT_OS_ALLOWED_HOSTS").split(",") if host.strip()]
     return HttpClient(
-        agent=f"agent-os/{__version__} (local-first workflow engine)", clock=home.clock, retry=Retry(budget_seconds=180.0),
-        log=home.log.bind(task=collector.task), redactor=home.redactor, allowed_hosts=[*collector.hosts, *extra],
+        agent=f"agent-os/{__version__} (local-first workflow engine)",
+        clock=home.clock,
+        retry=Retry(budget_seconds=180.0),  # an asked wait of two minutes fits in
+        log=home.log.bind(task=collector.task),
+        redactor=home.redactor,
+        allowed_hosts=[*collector.hosts, *extra],
         environ=home.settings.environment(),
-    )  # fmt: skip
+    )
 
 
 def order_of(args: Arguments, home: Home) -> Order:
@@ -165,7 +167,9 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "restated": outcome.restated_days,
         "days_missing": outcome.missing_days,
         "tokens": outcome.tokens,
-        "money": [{"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in outcome.money],
+        "money": [
+            {"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in outcome.money
+        ],
         "requests": outcome.requests,
         "seconds": round(outcome.seconds, 3),
         "error": outcome.error or None,

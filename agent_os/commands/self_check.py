@@ -19,13 +19,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Arguments) -> int:
     """Compare every member with the sums noted when the file was built."""
-    from ..core.archive import self_check
+    from ..core.archive import is_single_file, self_check
 
     faults = self_check()
     if args.json:
         emit_json({"whole": not faults, "faults": faults})
     elif not faults:
-        emit("this file is whole")
+        emit("this file is whole" if is_single_file() else "not a built file: there is nothing to compare with")
     if faults:
         raise StoreError(f"this file is damaged: {'; '.join(faults[:3])}", hint="copy or build it again")
     return exits.OK

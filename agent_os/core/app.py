@@ -40,7 +40,7 @@ class Context:
         return self._home.settings.get(name)
 
     def results(self, *, since: str, until: str) -> list[Result]:
-        """The headlines of a span of days (`until` is not in it), oldest first. Raises ConfigError without a database."""
+        """The headlines of a span of days (`until` is not in it), oldest first. ConfigError where nothing is stored."""
         return [Result(*row) for row in self._home.store().results(since=since, until=until)]
 
 
@@ -70,7 +70,9 @@ def load_app(module_name: str) -> App:
     try:
         found = vars(import_module(module_name)).get("app")
     except ImportError as error:
-        raise ConfigError(f"the app {module_name} cannot be imported: {error}", hint="check its name and PYTHONPATH") from error
+        raise ConfigError(
+            f"the app {module_name} cannot be imported: {error}", hint="check its name and PYTHONPATH"
+        ) from error
     if not isinstance(found, App):
         raise ConfigError(f"{module_name} has no `app`", hint='an app says: app = App("its_name")')
     return found

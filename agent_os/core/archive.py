@@ -25,7 +25,8 @@ def built_from() -> dict[str, str]:
 
 def bundled_apps() -> tuple[str, ...]:
     """Import names of the apps that were built into this file."""
-    return _build("APPS", ())
+    found: tuple[str, ...] = _build("APPS", ())
+    return found
 
 
 def is_single_file() -> bool:

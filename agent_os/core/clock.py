@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Clock:
@@ -11,6 +14,8 @@ class Clock:
 
     def now(self) -> datetime:
         """The current instant, aware, UTC."""
+        from datetime import datetime, timezone  # here, so that --help does without it
+
         return datetime.now(timezone.utc)
 
     def monotonic(self) -> float:
@@ -29,10 +34,14 @@ class Clock:
 
 def iso(moment: datetime) -> str:
     """`2026-11-22T05:00:00.123Z`: how every instant is stored and shown; sorts as text."""
+    from datetime import timezone
+
     utc = moment.astimezone(timezone.utc)
     return f"{utc.strftime('%Y-%m-%dT%H:%M:%S')}.{utc.microsecond // 1000:03d}Z"
 
 
 def from_iso(text: str) -> datetime:
     """The instant that `iso` wrote. Raises ValueError for anything else."""
+    from datetime import datetime, timezone
+
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)

@@ -132,7 +132,9 @@ class Collector:
                 token = _next_page(reply, tokens)
             yield Page(report, reply.url, reply.request_id, reply.seen_at, reply.body, buckets)
             if token is None:
-                _refuse_missing(f"{self.name}: {report} for {window}", [day for day in window if day not in seen], reply)
+                _refuse_missing(
+                    f"{self.name}: {report} for {window}", [day for day in window if day not in seen], reply
+                )
                 return
             tokens.add(token)
             page_query = [*query, ("page", token)]

@@ -98,7 +98,9 @@ class Settings:
         return dict(self._sources)["environment"]
 
 
-def load(*, home: str = "", flags: Optional[Mapping[str, str]] = None, environ: Optional[Mapping[str, str]] = None) -> Settings:
+def load(
+    *, home: str = "", flags: Optional[Mapping[str, str]] = None, environ: Optional[Mapping[str, str]] = None
+) -> Settings:
     """Read the settings of a home: `home`, else AGENT_OS_HOME, else the current directory.
 
     Raises ConfigError when the home does not exist, or when `.env` or `agent_os.ini` cannot be read as what they are.

@@ -1,4 +1,4 @@
-"""Collectors at work side by side: a thread each, one request at a time each; results come out in the calling thread."""
+"""Collectors at work side by side: a thread each, one request at a time each; results come out in the caller."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Window:
 def parse_day(text: str) -> str:
     """`2026-11-21`, checked. Raises ValueError with a sentence for anything else, 31 February included."""
     try:
-        day = date.fromisoformat(text) if len(text) == 10 and text.isascii() and text[4] == text[7] == "-" else None  # noqa: PLR2004
+        day = date.fromisoformat(text) if len(text) == 10 and text.isascii() and text[4] == text[7] == "-" else None
     except ValueError:
         day = None
     if day is None:
@@ -140,7 +140,9 @@ class Read:
         self.on = at[:10]
 
 
-def due_days(span: Window, reads: Mapping[str, Read], *, today: str, fresh_since: str, force: bool = False) -> list[str]:
+def due_days(
+    span: Window, reads: Mapping[str, Read], *, today: str, fresh_since: str, force: bool = False
+) -> list[str]:
     """The days of `span` that a run has to ask for, oldest first; none after `today`.
 
     A day is due when it was never read; when it is one of the last days, which every run reads again; and when it is

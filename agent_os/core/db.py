@@ -194,7 +194,7 @@ def failure(error: Exception, path: str) -> AgentOSError:
     if "is full" in low or ("disk i/o" in low and _no_room(path)):
         return ResourceError(
             f"no space to write {path} ({text})",
-            hint="free about 10 MB there, or raise the file size limit, and run the same command again; nothing was lost",
+            hint="free about 10 MB there, or raise the file size limit, and run the same again; nothing was lost",
         )
     if "readonly" in low or "unable to open" in low:
         return ResourceError(
@@ -217,7 +217,9 @@ def rescue(path: str) -> str:
     if found:
         newest = os.path.join(folder, found[-1])
         return f"restore the newest backup: move {path} away, then: cp {newest} {path} && rm {path}.id"
-    return f"move it away together with {path}.id and start afresh: `--task run_all` fetches what the providers still have"
+    return (
+        f"move it away together with {path}.id and start afresh: `--task run_all` fetches what the providers still have"
+    )
 
 
 def _is_busy(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 Nothing here knows what is in a file. A system call that fails becomes the error that `errors.os_failure` makes of it.
 """
 
-# ruff: noqa: PTH101, PTH102, PTH105, PTH108, PTH112, PTH118, PTH120, SIM105 - pathlib and contextlib cost start-up
+# ruff: noqa: SIM105 - pathlib and contextlib cost start-up
 from __future__ import annotations
 
 import errno

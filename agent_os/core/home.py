@@ -64,7 +64,7 @@ def _refuse_planted(path: str) -> None:
         files.check_plain(path, "the log file")
 
 
-def open_home(
+def open_home(  # noqa: PLR0913 (each is a choice of whoever starts the program, made in one place)
     folder: str = "",
     *,
     clock: Clock,

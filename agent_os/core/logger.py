@@ -3,7 +3,6 @@
 Whatever goes wrong with the file or with stderr, the run goes on. Nothing here raises for what it was given to log.
 """
 
-# ruff: noqa: PTH105 - pathlib costs start-up
 from __future__ import annotations
 
 import errno

@@ -13,7 +13,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "ledger",
         (
             """CREATE TABLE meta(
-                name TEXT PRIMARY KEY,
+                name TEXT NOT NULL PRIMARY KEY,
                 value TEXT NOT NULL)""",
             """CREATE TABLE runs(
                 id TEXT PRIMARY KEY,
@@ -85,7 +85,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX result_lines_now ON result_lines(provider, date) WHERE superseded_at IS NULL",
             "CREATE INDEX result_lines_closed ON result_lines(superseded_by) WHERE superseded_by IS NOT NULL",
             """CREATE TABLE page_bodies(
-                sha256 TEXT PRIMARY KEY,
+                sha256 TEXT NOT NULL PRIMARY KEY,
                 gzip BLOB NOT NULL)""",
             """CREATE TABLE pages(
                 batch_id INTEGER NOT NULL REFERENCES batches(id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence  # noqa: TC003 (a NamedTuple evaluates its annotations)
 from decimal import Decimal
 from typing import Any, NamedTuple, Optional, Union
 
@@ -61,7 +61,7 @@ class Row:
     def wrong(self, what: str, value: object) -> PermanentError:
         """The error for a value that is refused."""
         shown = repr(value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."  # noqa: PLR2004 (enough to recognise it by)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
         return PermanentError(
             f"the answer to {self.report} for {self.day} is wrong: {what} is {shown}",
             hint="nothing of this window was stored; the next run asks again",
@@ -90,7 +90,12 @@ class Row:
         value = self._data.get(name)
         if value is None and not required:
             return 0
-        if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 19 and value == value.to_integral_value():  # noqa: PLR2004
+        if (
+            isinstance(value, Decimal)
+            and value.is_finite()
+            and value.adjusted() < 19
+            and value == value.to_integral_value()
+        ):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
             raise self.wrong(name, value)
@@ -106,7 +111,7 @@ class Row:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.wrong(name, self._data.get(name))
         if isinstance(value, Decimal):
-            if not value.is_finite() or value.adjusted() > 18 or value.adjusted() < -40:  # noqa: PLR2004
+            if not value.is_finite() or value.adjusted() > 18 or value.adjusted() < -40:
                 raise self.wrong(name, value)
             return format(value, "f")
         if abs(value) >= 2**63:

@@ -33,10 +33,7 @@ def open_to_read(path: str, *, clock: Clock) -> Database:
         raise ConfigError(f"there is no database at {path} yet", hint="run `--task run_all` first, or give --home")
     db = Database(path, _connect(path, "ro"), clock=clock)
     try:
-        version = _check(db)
-        if version < len(MIGRATIONS):
-            state = "still empty" if not version else "from an older version"
-            raise ConfigError(f"{path} is {state}", hint="run `--task run_all` once")
+        _refuse_older(path, _check(db))
     except BaseException:
         db.close()
         raise
@@ -83,7 +80,7 @@ def _exists(path: str) -> bool:
             header = file.read(100)
     except OSError as error:
         raise os_failure(f"reading {path}", error) from error
-    if header and (len(header) < 100 or not header.startswith(_MAGIC)):  # noqa: PLR2004 (the header of the format)
+    if header and (len(header) < 100 or not header.startswith(_MAGIC)):
         raise StoreError(f"{path} is damaged or is not a database", hint=rescue(path))
     if header:
         _judge(path, version=int.from_bytes(header[60:64], "big"), owner=int.from_bytes(header[68:72], "big"))
@@ -127,6 +124,13 @@ def _check(db: Database) -> int:
             hint=f"put the newer file (or its -wal) back; if you restored a backup on purpose: rm {db.path}.id",
         )
     return version
+
+
+def _refuse_older(path: str, version: int) -> None:
+    """A reader takes a database as it is: the first writer fills or migrates it."""
+    if version < len(MIGRATIONS):
+        state = "still empty" if not version else "from an older version"
+        raise ConfigError(f"{path} is {state}", hint="run `--task run_all` once")
 
 
 def _read_note(path: str) -> Optional[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Runs collectors: works out what is due, asks the providers side by side, stores from one thread, tells what came of it.
+"""Runs collectors: works out what is due, has the providers asked side by side, stores what comes, tells about it.
 
 Workers compute and hand over; only the calling thread writes to the database. No transaction is open while one waits
 for the network.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 AGAIN = "nothing of that window was stored; the next run asks again"
+NOTHING_DUE = "nothing to do: every day is settled or was just read"
 OLDEST_YEAR = "2024"  # a clock that shows less was never set
 
 
@@ -76,7 +77,11 @@ class Outcome:
         self.status = "failed"
         self.cause = error
         self.error = _why(error)
-        self.hint = (error.hint or AGAIN) if isinstance(error, AgentOSError) else "a fault here: the log has more; please report it"
+        self.hint = (
+            (error.hint or AGAIN)
+            if isinstance(error, AgentOSError)
+            else "a fault here: the log has more; please report it"
+        )
 
     @property
     def key_refused(self) -> bool:
@@ -161,7 +166,9 @@ class Runner:
             span = order.span(today=today, first=self._store.first_day(task))
             reads = self._store.reads(task, span)
             if any(read.at > began_at for read in reads.values()):
-                self._log.warning("clock.went_back", f"{task}: days were read later than now; did the clock go back?", task=task)
+                self._log.warning(
+                    "clock.went_back", f"{task}: days were read later than now; did the clock go back?", task=task
+                )
             due = due_days(span, reads, today=today, fresh_since=began_at, force=order.force)
             work.outcome.span = span
             work.windows = windows(due, today=today)
@@ -171,18 +178,22 @@ class Runner:
         invocation = _new_id(self._clock)
         runs = []
         for work in works:
-            run_id = work.outcome.run_id = _new_id(self._clock)
+            outcome, collector = work.outcome, work.collector
+            outcome.run_id = _new_id(self._clock)
             work.started = self._clock.monotonic()
-            skipped = work.collector.disabled or ("" if work.windows else "nothing to do: every day is settled or was just read")
-            if skipped:
-                work.outcome.status = "skipped"
-                work.outcome.error = skipped
-            window = Window(work.windows[0].start, work.windows[-1].end) if work.windows else None
-            started_at = iso(self._clock.now())
-            runs.append(Run(
-                run_id, task=work.collector.task, plugin_name=work.collector.name, invocation_id=invocation,
-                started_at=started_at, window=window, skipped=skipped,
-            ))  # fmt: skip
+            run = Run(
+                outcome.run_id,
+                task=collector.task,
+                plugin_name=collector.name,
+                invocation_id=invocation,
+                started_at=iso(self._clock.now()),
+            )
+            if work.windows:
+                run.window = Window(work.windows[0].start, work.windows[-1].end)
+            else:
+                outcome.status, outcome.error = "skipped", collector.disabled or NOTHING_DUE
+                run.skipped = outcome.error
+            runs.append(run)
         self._store.begin_runs(runs)
 
     def _collect(self, works: Sequence[Work]) -> None:

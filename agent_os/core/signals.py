@@ -39,7 +39,7 @@ class StopSignals:
         for number, before in self._before.items():
             signal.signal(number, before)
 
-    def _stop(self, number: int, frame: Optional[FrameType]) -> None:
+    def _stop(self, number: int, _: Optional[FrameType]) -> None:
         if self._seen:
             os._exit(128 + number)
         self._seen = True

@@ -90,8 +90,11 @@ class Store:
 
     def close_interrupted(self, is_dead: Callable[[str], bool]) -> list[str]:
         """Close as failed every run that is still `running` though its task's lock is free; the ids of those runs."""
-        stale = [(run_id, task) for run_id, task in self.db.all(
-            "SELECT id, task FROM runs WHERE status = 'running'") if is_dead(task)]
+        stale = [
+            (run_id, task)
+            for run_id, task in self.db.all("SELECT id, task FROM runs WHERE status = 'running'")
+            if is_dead(task)
+        ]
         if not stale:
             return []
         reason = "interrupted: the program ended before the run did"
@@ -295,28 +298,25 @@ class Store:
 
 
 class Run:
-    """A run as it is first written down."""
+    """A run as it is first written down: running, or skipped with the reason."""
 
-    __slots__ = ("error", "id", "invocation_id", "plugin_name", "started_at", "status", "task", "window")
+    __slots__ = ("id", "invocation_id", "plugin_name", "skipped", "started_at", "task", "window")
 
-    def __init__(
-        self, run_id: str, *, task: str, plugin_name: str, invocation_id: str, started_at: str,
-        window: Optional[Window] = None, skipped: str = "",
-    ) -> None:  # fmt: skip
+    def __init__(self, run_id: str, *, task: str, plugin_name: str, invocation_id: str, started_at: str) -> None:
         self.id = run_id
         self.task = task
         self.plugin_name = plugin_name
         self.invocation_id = invocation_id
         self.started_at = started_at
-        self.window = window
-        self.status = "skipped" if skipped else "running"
-        self.error = skipped or None
+        self.window: Optional[Window] = None
+        self.skipped = ""
 
     def row(self) -> tuple[Any, ...]:
         """The values in the order of the statement that inserts runs."""
         span = (self.window.start, self.window.end) if self.window else (None, None)
-        finished_at = self.started_at if self.status == "skipped" else None
-        head = (self.id, self.plugin_name, self.status, self.started_at, finished_at, self.error)
+        ended = ("skipped", self.started_at, self.started_at, self.skipped)
+        begun = ("running", self.started_at, None, None)
+        head = (self.id, self.plugin_name, *(ended if self.skipped else begun))
         return (*head, self.task, self.invocation_id, *span)
 
 

@@ -61,7 +61,11 @@ def cost(row: Row) -> Record:
     amount = row.value("amount")
     if not isinstance(amount, str):
         raise row.wrong("amount", amount)
-    what = {"line_item": row.text("description"), "cost_type": row.text("cost_type"), "token_type": row.text("token_type")}
+    what = {
+        "line_item": row.text("description"),
+        "cost_type": row.text("cost_type"),
+        "token_type": row.text("token_type"),
+    }
     return row.cost(amount, row.value("currency"), {**what, **dimensions(row)}, shift=-2)
 
 
