@@ -32,36 +32,80 @@ RANKS = (
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 
 # What every start imports. Modules here load nothing of HEAVY, neither themselves nor through others of ours.
-LEAN = """
-main arguments exits core.errors core.clock core.text core.files core.days core.dotenv core.config core.logger core.redactor
-core.db core.opening core.lock core.home core.store core.collector core.runner core.archive commands.run commands.self_check
-plugins.openai plugins.anthropic
-""".split()
-HEAVY = set(
-    "argparse asyncio collections concurrent configparser csv dataclasses decimal email enum hashlib hmac html http inspect "
-    "json logging multiprocessing pathlib random re secrets shutil socket ssl string subprocess tempfile threading typing "
-    "urllib uuid zipfile".split()
+LEAN = (
+    *("main", "arguments", "exits", "commands.run", "commands.self_check", "plugins.openai", "plugins.anthropic"),
+    *(
+        "core.archive",
+        "core.clock",
+        "core.collector",
+        "core.config",
+        "core.days",
+        "core.db",
+        "core.dotenv",
+        "core.errors",
+    ),
+    *(
+        "core.files",
+        "core.home",
+        "core.lock",
+        "core.logger",
+        "core.opening",
+        "core.redactor",
+        "core.runner",
+        "core.store",
+    ),
+    "core.text",
 )
+HEAVY = {
+    *(
+        "argparse",
+        "asyncio",
+        "collections",
+        "concurrent",
+        "configparser",
+        "csv",
+        "dataclasses",
+        "decimal",
+        "email",
+        "enum",
+    ),
+    *("hashlib", "hmac", "html", "http", "inspect", "json", "logging", "multiprocessing", "pathlib", "random", "re"),
+    *(
+        "secrets",
+        "shutil",
+        "socket",
+        "ssl",
+        "string",
+        "subprocess",
+        "tempfile",
+        "threading",
+        "typing",
+        "urllib",
+        "uuid",
+    ),
+    "zipfile",
+}
 
 SOCKETS = {"socket", "ssl", "socketserver", "http", "http.client", "http.server", "urllib.request", "ftplib", "smtplib"}
 SQL = re.compile(
-    r"\s*(SELECT\s.+\sFROM|INSERT\s|UPDATE\s+\w+\s+SET|DELETE\s+FROM|PRAGMA\s|CREATE\s+(TABLE|INDEX|VIEW))", re.S
+    r"\s*(SELECT\s.+\sFROM|INSERT\s|UPDATE\s+\w+\s+SET|DELETE\s+FROM|PRAGMA\s|CREATE\s+(TABLE|INDEX|VIEW))", re.DOTALL
 )
 CLOCKS = {
-    "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.localtime", "time.gmtime",
-    "time.sleep", "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
-}  # fmt: skip
+    *("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.localtime"),
+    *("time.gmtime", "time.sleep", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
+}
 
 # Exceptions, each with its reason. An exception that is no longer needed fails too.
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
-    "SQL": r"core/(db|migrations|store|opening|export)\.py",
+    # opening asks before there is a store; demo compares the file as a stranger would read it.
+    "SQL": r"core/(db|migrations|store|opening|export)\.py|commands/demo\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",
-    "exit": r"(main|__main__)\.py",
+    "exit": r"(main|__main__|core/signals)\.py",  # signals: the second signal means now
     "__file__": r"core/archive\.py",
 }
 
@@ -232,9 +276,9 @@ def test_sql_has_its_rooms(module):
 def test_the_environment_is_read_in_one_place(module):
     """Settings have an order and a source; a variable read elsewhere has neither."""
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and dotted(node) in ("os.environ", "os.environb", "os.getenv", "os.putenv"):
-            if not allowed(module, "environ"):
-                fail(module, node.lineno, f"{dotted(node)}: only config reads the environment")
+        name = dotted(node) if isinstance(node, ast.Attribute) else ""
+        if name in ("os.environ", "os.environb", "os.getenv", "os.putenv") and not allowed(module, "environ"):
+            fail(module, node.lineno, f"{name}: only config reads the environment")
 
 
 @each(MODULES)
@@ -296,10 +340,11 @@ def test_a_module_has_at_most_400_lines(module):
 
 @each(MODULES)
 def test_a_function_has_at_most_40_lines(module):
-    """Ten are normal. Decorators do not count."""
+    """Of body: ten are normal. Decorators, parameters and docstring do not count."""
     for node in ast.walk(module.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            lines, name = node.end_lineno - node.lineno + 1, f"{module.path}:{node.name}"
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            lines, name = node.end_lineno - first.lineno + 1, f"{module.path}:{node.name}"
             if lines > 40 and name not in LONG_FUNCTIONS:
                 fail(
                     module, node.lineno, f"{node.name} has {lines} lines: split it, or give a reason in LONG_FUNCTIONS"
@@ -314,9 +359,8 @@ WATCHER = """
 import importlib, json, os, signal, sys, threading
 import argparse, logging, ssl, sqlite3, http.server, urllib.request, email.utils, encodings.idna  # done before we look
 seen, now = {}, None
-READ = os.O_RDONLY | os.O_CLOEXEC
-EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod", "os.putenv",
-          "os.unsetenv", "os.exec", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.", "signal.")
+EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod", "os.exec",
+          "os.putenv", "os.unsetenv", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.", "signal.")
 def watch(event, args):
     if now is None:
         return
