@@ -33,6 +33,7 @@ RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 
 # What every start imports. Modules here load nothing of HEAVY, neither themselves nor through others of ours.
 LEAN = (
+    *("", "core", "commands", "plugins"),
     *("main", "arguments", "exits", "commands.run", "commands.self_check", "plugins.openai", "plugins.anthropic"),
     *(
         "core.archive",
@@ -111,12 +112,12 @@ MAY = {
 
 
 class Module:
-    """One source file, parsed; `name` is `core.db`, `path` is `core/db.py`."""
+    """One source file, parsed; `name` is `core.db`, and empty for the package itself."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.path = file.relative_to(HOUSE).as_posix()
-        self.name = self.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        self.name = self.path.removesuffix(".py").removesuffix("__init__").strip("/").replace("/", ".")
         self.tree = ast.parse(file.read_text(encoding="utf-8"))
         self.package = self.name if file.name == "__init__.py" else self.name.rpartition(".")[0]
 
@@ -359,8 +360,8 @@ WATCHER = """
 import importlib, json, os, signal, sys, threading
 import argparse, logging, ssl, sqlite3, http.server, urllib.request, email.utils, encodings.idna  # done before we look
 seen, now = {}, None
-EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod", "os.exec",
-          "os.putenv", "os.unsetenv", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.", "signal.")
+EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod",
+          "os.exec",          "os.putenv", "os.unsetenv", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.", "signal.")
 def watch(event, args):
     if now is None:
         return
@@ -389,7 +390,6 @@ json.dump(seen, sys.stdout)
 def deeds():
     """Module name -> what importing it did, each noticed where it is imported first."""
     names = [f"agent_os.{module.name}".rstrip(".") for module in MODULES if module.file.name != "__main__.py"]
-    names = ["agent_os" if name == "agent_os.__init__" else name for name in names]
     done = subprocess.run(
         [sys.executable, "-c", WATCHER], input=json.dumps(names), cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -400,7 +400,7 @@ def deeds():
 @each([module for module in MODULES if module.file.name != "__main__.py"])
 def test_importing_a_module_does_nothing(module, deeds):
     """It opens no file and no socket, starts nothing, and changes nothing of the process."""
-    name = "agent_os" if module.name in ("", "__init__") else f"agent_os.{module.name}"
+    name = f"agent_os.{module.name}".rstrip(".")
     if deeds[name]:
         fail(module, 1, f"importing it {'; '.join(deeds[name])}")
 
