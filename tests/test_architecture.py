@@ -360,8 +360,8 @@ WATCHER = """
 import importlib, json, os, signal, sys, threading
 import argparse, logging, ssl, sqlite3, http.server, urllib.request, email.utils, encodings.idna  # done before we look
 seen, now = {}, None
-EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod",
-          "os.exec",          "os.putenv", "os.unsetenv", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.", "signal.")
+EVENTS = tuple("socket. subprocess. os.system os.mkdir os.remove os.rename os.chdir os.chmod os.exec os.fork os.kill os.putenv "
+               "os.unsetenv sqlite3.connect shutil. tempfile. signal.".split())
 def watch(event, args):
     if now is None:
         return
@@ -390,6 +390,7 @@ json.dump(seen, sys.stdout)
 def deeds():
     """Module name -> what importing it did, each noticed where it is imported first."""
     names = [f"agent_os.{module.name}".rstrip(".") for module in MODULES if module.file.name != "__main__.py"]
+    names.sort(key=lambda name: RANK.get(name.removeprefix("agent_os.core."), len(RANKS)))
     done = subprocess.run(
         [sys.executable, "-c", WATCHER], input=json.dumps(names), cwd=ROOT, capture_output=True, text=True, check=False
     )
