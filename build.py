@@ -60,7 +60,8 @@ class Interpreter(NamedTuple):
 def git(*arguments: str) -> Optional[str]:
     """What git answers about ROOT, or None. Variables that point git elsewhere are not handed on."""
     environ = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    command = ["git", "--no-optional-locks", "-c", "safe.directory=*", "-c", "core.quotePath=false", "-C", str(ROOT)]
+    settings = ["-c", "safe.directory=*", "-c", "core.fileMode=false"]  # modes do not get into the file
+    command = ["git", "--no-optional-locks", *settings, "-C", str(ROOT)]
     try:
         done = subprocess.run([*command, *arguments], env=environ, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -15,13 +15,14 @@ ARCHIVE = os.path.abspath(__loader__.archive)
 HOME = os.path.join(ARCHIVE, "site-packages")
 
 # A closed stream would give its number to the next file opened, the database say; a stray print would then write there.
-for number, name in enumerate(("stdin", "stdout", "stderr")):
+for number in (0, 1, 2):
     try:
         os.fstat(number)
     except OSError:
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+for name in ("stdin", "stdout", "stderr"):
     if getattr(sys, name) is None:
-        setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 for good
+        setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115 for good
 
 
 def arranged(entries):

@@ -9,7 +9,7 @@ from .errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Optional
     from zipfile import ZipFile
 
@@ -51,9 +51,12 @@ def preload() -> int:
     Bytecode is read as a whole at the start; only where there is none are the modules imported. Returns how many.
     Raises StoreError for one that cannot be read; one that lacks a part of the standard library is left to its verb.
     """
-    if getattr(_loader(), "held", None):
-        return 0
     from importlib import import_module
+
+    held = getattr(_loader(), "held", None)
+    if held:
+        _know_folders(held)
+        return 0
 
     before = len(sys.modules)
     for top in (PACKAGE, *bundled_apps()):
@@ -99,6 +102,15 @@ def _loader() -> object:
 def _archive() -> Optional[str]:
     archive = getattr(_loader(), "archive", None)
     return os.path.abspath(archive) if archive else None
+
+
+def _know_folders(names: Iterable[str]) -> None:
+    """Have the importer of every package made, which looks at the file once."""
+    from pkgutil import get_importer
+
+    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    for package in {name.rpartition(".")[0] for name in names}:
+        get_importer(os.path.join(root, *package.split(".")))
 
 
 def _modules(top: str) -> Iterator[str]:
