@@ -78,18 +78,25 @@ class _Boundary:
             module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
             return int(module.execute(args))
 
-        return self.call(verb)
+        from .core.signals import StopSignals
 
-    def call(self, command: Callable[[], int]) -> int:
-        """The exit code of the command, after its output has left."""
+        with StopSignals() as signals:
+            return self.call(verb, ended=signals.over)
+
+    def call(self, command: Callable[[], int], *, ended: Callable[[], None] = lambda: None) -> int:
+        """The exit code of the command, after its output has left. `ended` hears of the end of its work."""
         try:
-            code = command()
-            if sys.stdout:
-                sys.stdout.flush()
+            try:
+                code = command()
+                if sys.stdout:
+                    sys.stdout.flush()
+            finally:
+                ended()
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
             code = self._judge(error)
         finally:
             self._close()
+            drop_output()
         return code
 
     def _judge(self, error: BaseException) -> int:
@@ -99,7 +106,6 @@ class _Boundary:
         if isinstance(error, SystemExit):  # argparse, after it printed a verb's help
             return int(error.code or 0)
         if isinstance(error, BrokenPipeError):
-            drop_output()
             return exits.PIPE
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
@@ -173,7 +179,6 @@ def _as_ours(error: BaseException) -> Optional[AgentOSError]:
     if isinstance(error, MemoryError):
         return ResourceError("the memory that this process may use is used up", hint="raise the limit (ulimit -v)")
     if isinstance(error, OSError):
-        drop_output()
         return os_failure(f"using {error.filename}" if error.filename else "writing the output", error)
     if type(error).__module__ == "sqlite3" and isinstance(error, Exception):
         from .core.db import failure
@@ -192,10 +197,17 @@ def _write_error(line: str) -> None:
 
 
 def drop_output() -> None:
-    """Let what is still buffered for a reader that left go nowhere, instead of failing once more at exit."""
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
-    except OSError:
-        pass
+    """Let what cannot be written to a reader that left, or to a full disk, go nowhere.
+
+    Python would try once more at exit, and let its own code (120) replace ours.
+    """
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            if stream:
+                stream.flush()
+        except ValueError:  # closed
+            pass
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, number)
+            os.close(null)

@@ -11,6 +11,11 @@ if sys.version_info < (3, 9):
         sys.stderr.write("Agent OS needs Python 3.9 or newer; this is %s at %s\n" % (version, sys.executable))
     sys.exit(3)
 
+import _signal
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C while we load ends us without a traceback
+
 import marshal
 from importlib.util import MAGIC_NUMBER, source_hash
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Row = tuple[Any, ...]
 
 BUSY_SECONDS = 60.0
+LAST_SECONDS = 1.0  # of patience, once the program has been asked to stop
 LARGE_WAL_BYTES = 64 * 2**20
 
 
@@ -35,6 +36,7 @@ class Database:
         self.clock = clock
         self.identity: Optional[Identity] = None
         self._lock_fd = lock_fd
+        self._patience = BUSY_SECONDS
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute one statement."""
@@ -78,17 +80,25 @@ class Database:
         files.unlock_fd(self._lock_fd)
 
     def patiently(self, attempt: Callable[[], bool]) -> None:
-        """Call until it answers true, for a minute; signals are heard in between. Raises BusyError."""
-        deadline = self.clock.monotonic() + BUSY_SECONDS
+        """Call until it answers true, for a minute; signals are heard in between. Raises BusyError.
+
+        Whoever waited that long in vain is not kept waiting again: what is left to do is tried once.
+        """
+        deadline = self.clock.monotonic() + self._patience
         pause = 0.002
         while not attempt():
-            if self.clock.monotonic() > deadline:
+            if self.clock.monotonic() >= deadline:
+                self._patience = 0.0
                 raise BusyError(
                     f"{self.path} has been kept locked by another program for {BUSY_SECONDS:.0f} seconds",
                     hint="close the program that has it open for writing and run the same command again",
                 )
             self.clock.sleep(pause)
             pause = min(pause * 2, 0.1)
+
+    def hurry(self) -> None:
+        """The program is about to end: from now on wait for other writers for a moment only."""
+        self._patience = min(self._patience, LAST_SECONDS)
 
     def begin(self) -> bool:
         """Begin a write transaction; False while someone else writes."""

@@ -73,6 +73,7 @@ class Stopped(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_number = signal_number
+        self.message = f"stopped by signal {signal_number}"
 
 
 def sentence(message: str, hint: str) -> str:

@@ -10,7 +10,7 @@ import os
 
 from .clock import iso
 from .days import Window, add_days, due_days, horizon, windows
-from .errors import AgentOSError, BusyError, ConfigError, KeyRefusedError, sentence
+from .errors import AgentOSError, BusyError, ConfigError, KeyRefusedError, Stopped, sentence
 from .lock import TaskLock
 from .store import Run
 
@@ -120,8 +120,12 @@ class Runner:
         try:
             self._close_interrupted(enabled)
             self._plan(enabled, order, began_at)
-            self._begin(works)
-            self._collect([work for work in enabled if work.windows])
+            try:
+                self._begin(works)
+                self._collect([work for work in enabled if work.windows])
+            except BaseException as error:
+                self._abandon([work for work in enabled if work.windows], error)
+                raise
             for work in enabled:
                 self._sum_up(work)
         finally:
@@ -202,25 +206,22 @@ class Runner:
             return
         from .archive import preload
         from .crew import Crew
-        from .signals import StopSignals
 
         preload()  # the file may be replaced by a newer one while we work
         pending = {work.collector.name: work for work in works}
         crew = Crew([(work.collector, work.windows) for work in works])
-        with StopSignals():
-            try:
-                for name, window, result in crew:
-                    work = pending[name]
-                    if isinstance(result, BaseException):
-                        self._refuse(work, window, result)
-                    elif result is not None:
-                        self._store_batch(work, result)
-                    else:
-                        self._finish(pending.pop(name))
-            except BaseException as error:
-                crew.stop()
-                self._abandon(list(pending.values()), error)
-                raise
+        try:
+            for name, window, result in crew:
+                work = pending[name]
+                if isinstance(result, BaseException):
+                    self._refuse(work, window, result)
+                elif result is not None:
+                    self._store_batch(work, result)
+                else:
+                    self._finish(pending.pop(name))
+        except BaseException:
+            crew.stop()
+            raise
 
     def _store_batch(self, work: Work, batch: Batch) -> None:
         change = self._store.replace_window(batch, run_id=work.outcome.run_id)
@@ -260,7 +261,11 @@ class Runner:
             self._log.warning("run.note", f"{outcome.provider}: {note}", task=outcome.task, run=outcome.run_id)
 
     def _abandon(self, works: Sequence[Work], error: BaseException) -> None:
-        """Close the runs that a signal or a broken database ends. If even that fails, the next start does it."""
+        """Close the runs that a signal or a broken database ends; those that are closed already stay as they are.
+
+        If even that fails, the next start does it.
+        """
+        self._store.db.hurry()
         for work in works:
             try:
                 self._store.finish_run(
@@ -281,7 +286,7 @@ class Runner:
 
 
 def _why(error: BaseException) -> str:
-    return error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
+    return error.message if isinstance(error, (AgentOSError, Stopped)) else f"{type(error).__name__}: {error}"
 
 
 def _trace(error: BaseException) -> str:

@@ -1,15 +1,16 @@
-"""Signals that ask the program to stop, while it works."""
+"""Signals that ask the program to stop, from the first word of a command to its last."""
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` without its enums: every start loads it
 import os
-import signal
-from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import Stopped
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Any, Optional
 
 NAMES = ("SIGTERM", "SIGHUP", "SIGINT")
 
@@ -24,23 +25,30 @@ class StopSignals:
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
         self._seen = False
+        self._is_over = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> StopSignals:  # noqa: PYI034 (typing has no Self before 3.11)
         for name in NAMES:
-            number = getattr(signal, name, None)
-            if number is None or signal.getsignal(number) is signal.SIG_IGN:
+            number = getattr(_signal, name, None)
+            if number is None or _signal.getsignal(number) == _signal.SIG_IGN:
                 continue
             try:
-                self._before[number] = signal.signal(number, self._stop)
+                self._before[number] = _signal.signal(number, self._stop)
             except ValueError:
-                return
+                break
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():
-            signal.signal(number, before)
+            _signal.signal(number, _signal.SIG_DFL if before is None else before)
+
+    def over(self) -> None:
+        """The work has ended, one way or the other: from now on a signal only matters when a second one follows."""
+        self._is_over = True
 
     def _stop(self, number: int, _: Optional[FrameType]) -> None:
         if self._seen:
             os._exit(128 + number)
         self._seen = True
-        raise Stopped(number)
+        if not self._is_over:
+            raise Stopped(number)

@@ -1,0 +1,115 @@
+"""What a machine does to a process: signals, limits, streams that are gone. One sentence, one code, nothing half."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agent_os.core import files
+from agent_os.core.errors import BusyError
+from agent_os.core.opening import open_to_write
+from agent_os.main import main
+from agent_os.sandbox.server import Sandbox
+
+from .test_command_line import collected, finish, start, write_env
+from .world import FastClock
+
+ROOT = str(Path(files.__file__).parents[2])
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox() as running:
+        yield running
+
+
+def limited(home: Path, limit: str, *words: str) -> tuple[int, str, str]:
+    """The program under a limit as the shell sets it: "-n 16"."""
+    line = f'ulimit {limit} && exec "$0" "$@"'
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", line, sys.executable, "-m", "agent_os", *words, "--home", str(home)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": ROOT}, cwd=home,
+    )  # fmt: skip
+    return finish(process)
+
+
+# --- signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_heard_while_the_database_is_locked(tmp_path: Path, sandbox: Sandbox, number: int) -> None:
+    """Not only while providers are asked: 128 + n and one sentence, within seconds, whoever holds the database."""
+    collected(tmp_path)
+    write_env(tmp_path, sandbox)
+    writer = sqlite3.connect(tmp_path / "agent_os.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    process = start("--task", "run_all", "--force", "--quiet", home=tmp_path)
+    time.sleep(0.4)
+    sent = time.monotonic()
+    process.send_signal(number)
+    code, _, err = finish(process)
+    writer.close()
+    assert (code, err) == (128 + number, f"error: stopped by signal {number:d}; what was not finished is due again\n")
+    assert time.monotonic() - sent < 5
+
+
+def test_a_signal_between_writing_runs_down_and_asking_closes_them(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run stays `running`, at whatever point of it the signal comes."""
+    write_env(tmp_path, sandbox)
+    monkeypatch.setattr("agent_os.core.archive.preload", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert main(["--task", "run_all", "--quiet", "--home", str(tmp_path)]) == 143
+    rows = sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT DISTINCT status, error FROM runs").fetchall()
+    assert rows == [("failed", "interrupted: stopped by signal 15")]
+
+
+def test_a_stopped_export_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a half file nor a temporary one."""
+    collected(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    monkeypatch.setattr("agent_os.core.export.write_export", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    assert main(["--task", "export", "--home", str(tmp_path)]) == 143
+    assert [name for name in sorted(os.listdir(tmp_path)) if "agent_os.db-" not in name] == before
+
+
+def test_who_waited_for_a_minute_is_not_kept_waiting_again(tmp_path: Path) -> None:
+    """A minute in all, not one for each thing that is still to be done, closing included."""
+    clock = FastClock()
+    db = open_to_write(str(tmp_path / "a.db"), clock=clock)
+    holder = os.open(tmp_path / "a.db.lock", os.O_RDWR)
+    files.lock_fd(holder, wait=True)
+    for _ in range(3):
+        with pytest.raises(BusyError), db.atomic():
+            pass
+    db.close()
+    os.close(holder)
+    assert 59 < sum(clock.slept) < 61
+
+
+# --- streams
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [("--task", "run_all"), ("--task", "export"), ("--task", "nonsense")])
+def test_a_stderr_that_takes_nothing_does_not_change_the_exit_code(
+    tmp_path: Path, sandbox: Sandbox, words: tuple[str, ...]
+) -> None:
+    """Python itself would end with 120."""
+    collected(tmp_path)
+    write_env(tmp_path, sandbox)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent_os", *words, "--home", str(tmp_path)], stdout=subprocess.DEVNULL, stderr=full,
+            env={"PYTHONPATH": ROOT}, check=False,
+        )  # fmt: skip
+    assert done.returncode == (2 if "nonsense" in words else 0)
