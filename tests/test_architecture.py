@@ -22,10 +22,10 @@ RANKS = (
     "clock errors migrations money redactor text",
     "archive columns days files http_target http_tls http_wire signals strict_json",
     "db dotenv lock logger model",
-    "config opening retry store",
-    "export home http_answer",
-    "app http_client",
-    "collector",
+    "config ledger opening retry",
+    "export http_answer store",
+    "home http_client",
+    "app collector",
     "crew",
     "runner",
 )
@@ -102,7 +102,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|opening|columns|export)\.py|commands/demo\.py",
+    "SQL": r"core/(db|migrations|store|ledger|opening|columns|export)\.py|commands/demo\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",

@@ -25,7 +25,8 @@ JOIN_SECONDS = 2.0
 class Crew:
     """Starts the threads; iterating yields what they hand over, until all are done. Few batches are held at a time."""
 
-    def __init__(self, orders: Sequence[tuple[Collector, Sequence[Window]]]) -> None:
+    def __init__(self, orders: Sequence[tuple[Collector, Sequence[Window]]], *, open_day: str) -> None:
+        self._open_day = open_day
         self._collectors = [collector for collector, _ in orders]
         self._handed: Queue[Handed] = Queue(maxsize=2)
         self._stopped = threading.Event()
@@ -65,12 +66,20 @@ class Crew:
             self._handed.put(handed)
 
     def _work(self, collector: Collector, windows: Sequence[Window]) -> None:
-        """The life of one thread: every window in turn, until one shows that the others would fare no better."""
+        """The life of one thread; whatever happens, it says at last that it is done."""
+        try:
+            self._collect(collector, windows)
+            collector.close()
+        finally:
+            self._hand((collector.name, windows[-1], None))
+
+    def _collect(self, collector: Collector, windows: Sequence[Window]) -> None:
+        """Every window in turn, until one shows that the others would fare no better."""
         for window in windows:
             if self._stopped.is_set():
                 break
             try:
-                self._hand((collector.name, window, collector.collect(window)))
+                self._hand((collector.name, window, collector.collect(window, open_day=self._open_day)))
             except (KeyRefusedError, ConfigError, TransientError) as error:
                 self._hand((collector.name, window, error))
                 break
@@ -79,5 +88,3 @@ class Crew:
             except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one provider is its own)
                 self._hand((collector.name, window, error))
                 break
-        collector.close()
-        self._hand((collector.name, windows[-1], None))
