@@ -93,11 +93,20 @@ class _Boundary:
             finally:
                 ended()
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
-            code = self._judge(error)
+            code = self._judge_anyhow(error)
         finally:
             self._close()
             drop_output()
         return code
+
+    def _judge_anyhow(self, error: BaseException) -> int:
+        """As `_judge`; where even that finds no memory or opens no file, that is what has to be said."""
+        try:
+            return self._judge(error)
+        except Exception as worse:  # noqa: BLE001 (the last resort: there is nobody left to pass it to)
+            ours = _as_ours(worse)
+            _write_error(f"error: {ours.message if ours else f'{type(error).__name__}: {error}'}")
+            return _code_of(ours) if ours else exits.BUG
 
     def _judge(self, error: BaseException) -> int:
         """The exit code that an exception comes to; whatever has to be said of it is said."""
@@ -110,7 +119,7 @@ class _Boundary:
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
             return self._say(exits.SIGNAL + number, f"stopped by signal {number}", "what was not finished is due again")
-        ours = _as_ours(error)
+        ours = _as_ours(error, self.args)
         if ours is None:
             return self._fault(error)
         return self._say(_code_of(ours), ours.message, ours.hint)
@@ -170,20 +179,20 @@ def _code_of(error: AgentOSError) -> int:
     return next((code for kind, code in codes if isinstance(error, kind)), exits.FAILED)
 
 
-def _as_ours(error: BaseException) -> Optional[AgentOSError]:
+def _as_ours(error: BaseException, args: Optional[Arguments] = None) -> Optional[AgentOSError]:
     """The error of ours that an exception amounts to; None for one that only a fault of the program explains."""
-    from .core.errors import AgentOSError, ResourceError, os_failure
+    from .core.errors import AgentOSError, os_failure, out_of_memory
 
     if isinstance(error, AgentOSError):
         return error
     if isinstance(error, MemoryError):
-        return ResourceError("the memory that this process may use is used up", hint="raise the limit (ulimit -v)")
+        return out_of_memory()
     if isinstance(error, OSError):
         return os_failure(f"using {error.filename}" if error.filename else "writing the output", error)
     if type(error).__module__ == "sqlite3" and isinstance(error, Exception):
         from .core.db import failure
 
-        return failure(error, "the database")
+        return failure(error, args.opened.db_path if args and args.opened else "the database")
     return None
 
 

@@ -71,7 +71,18 @@ def ours(folder: str, records: int, *, times: int = 1) -> None:
     for _ in range(times):
         for window in windows_of(records):
             lines = [record for day in window for record in records_of(day)]
-            batch = Batch("x", "fetch_x", window, list(window), SEEN_AT, lines, [page], "USD", [])
+            batch = Batch(
+                provider="x",
+                task="fetch_x",
+                window=window,
+                days=list(window),
+                reports={page.report},
+                observed_at=SEEN_AT,
+                records=lines,
+                pages=[page],
+                currency="USD",
+                notes=[],
+            )
             store.replace_window(batch, run_id="r")
     store.db.close()
 

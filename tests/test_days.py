@@ -17,6 +17,7 @@ from agent_os.core.days import (
     parse_day,
     status_of,
     windows,
+    within_reach,
 )
 
 TODAY = "2026-11-22"
@@ -32,7 +33,7 @@ def span_of(days_back: int) -> Window:
 
 
 def due(reads: dict[str, Read], *, back: int = 35, force: bool = False, fresh_since: str = NOW) -> list[str]:
-    return due_days(span_of(back), reads, today=TODAY, fresh_since=fresh_since, force=force)
+    return due_days(span_of(back), reads, now=NOW, fresh_since=fresh_since, force=force)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,8 @@ def test_a_bucket_begins_at_utc_midnight_or_nowhere(seconds: int, day: str | Non
         ("2026-11-01", None),
         ("", None),
         ("soon", None),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("9999-12-31T00:00:00Z", "9999-12-31"),
     ],
 )
 def test_an_instant_names_a_day_only_at_its_first_moment_in_utc(text: str, day: str | None) -> None:
@@ -127,15 +130,21 @@ def test_a_day_that_closed_long_ago_is_read_once_more_and_then_no_more() -> None
     """Provisional when last read: due, and settled by that reading."""
     old = Window("2026-01-01", "2026-01-03")
     reads = {"2026-01-01": read_on("2026-01-05"), "2026-01-02": read_on("2026-03-01")}
-    assert due_days(old, reads, today=TODAY, fresh_since=NOW) == ["2026-01-01"]
+    assert due_days(old, reads, now=NOW, fresh_since=NOW) == ["2026-01-01"]
     reads["2026-01-01"] = read_on(TODAY)
-    assert due_days(old, reads, today=TODAY, fresh_since=NOW) == []
+    assert due_days(old, reads, now=NOW, fresh_since=NOW) == []
 
 
 def test_what_another_process_read_since_we_began_is_not_asked_for_twice() -> None:
     """Two runs at once make one set of requests."""
-    reads = {day: Read("2026-11-22T09:00:01.000Z") for day in span_of(35)}
-    assert due(reads, fresh_since="2026-11-22T09:00:00.500Z") == []
+    reads = {day: Read("2026-11-22T08:59:59.000Z") for day in span_of(35)}
+    assert due(reads, fresh_since="2026-11-22T08:59:58.500Z") == []
+
+
+def test_what_a_wrong_clock_read_counts_for_nothing() -> None:
+    """A run of a clock that was two months ahead does not settle days that were not over."""
+    reads = {day: Read("2027-01-22T06:00:00.000Z") for day in span_of(35)}
+    assert len(due(reads, fresh_since="2026-11-22T08:59:58.500Z")) == 36
 
 
 def test_force_asks_for_everything() -> None:
@@ -147,7 +156,7 @@ def test_force_asks_for_everything() -> None:
 def test_no_day_after_today_is_due() -> None:
     """A span may reach into the future; a request may not."""
     span = Window("2026-11-20", "2026-12-10")
-    assert due_days(span, {}, today=TODAY, fresh_since=NOW) == ["2026-11-20", "2026-11-21", "2026-11-22"]
+    assert due_days(span, {}, now=NOW, fresh_since=NOW) == ["2026-11-20", "2026-11-21", "2026-11-22"]
 
 
 def test_days_that_follow_each_other_are_one_window() -> None:
@@ -170,10 +179,16 @@ def test_the_open_day_is_never_asked_for_alone() -> None:
 
 
 def test_the_horizon_reaches_back_to_the_first_day_ever_asked_for() -> None:
-    """Off for two months: all of it is looked after. A clock ten years ahead does not ask for ten years."""
+    """Off for two months: all of it is looked after."""
     assert horizon(today=TODAY, first=None, lookback_days=35) == Window("2026-10-18", "2026-11-23")
+    assert horizon(today=TODAY, first="2026-11-20", lookback_days=35) == Window("2026-10-18", "2026-11-23")
     assert horizon(today=TODAY, first="2026-09-01", lookback_days=35) == Window("2026-09-01", "2026-11-23")
-    assert horizon(today="2036-11-22", first="2026-09-01", lookback_days=35).start == add_days("2036-11-22", -400)
+
+
+def test_a_clock_ten_years_ahead_does_not_ask_for_ten_years() -> None:
+    """Days that were asked for in vain stay due however old; days that nobody asked for do so for 400 days."""
+    days = ["2026-09-01", "2026-09-02", "2035-10-18", "2035-10-19"]
+    assert within_reach(days, today="2036-11-22", asked={"2026-09-02"}) == ["2026-09-02", "2035-10-19"]
 
 
 @given(st.sets(st.integers(-400, 0)), st.dictionaries(st.integers(-400, 0), st.integers(0, 400)))
@@ -185,5 +200,5 @@ def test_windows_cover_exactly_the_due_days(wanted: set[int], read: dict[int, in
     assert sorted(asked) == sorted([*days, *extra])
     assert len(set(asked)) == len(asked)
     reads = {add_days(TODAY, day): read_on(min(add_days(TODAY, day + later), TODAY)) for day, later in read.items()}
-    found = due_days(span_of(400), reads, today=TODAY, fresh_since=NOW)
+    found = due_days(span_of(400), reads, now=NOW, fresh_since=NOW)
     assert set(found) >= {day for day in span_of(400) if day not in reads}

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,18 @@ def sandbox():
 
 def limited(home: Path, limit: str, *words: str) -> tuple[int, str, str]:
     """The program under a limit as the shell sets it: "-n 16"."""
-    line = f'ulimit {limit} && exec "$0" "$@"'
+    line = f'ulimit {limit} && exec "$0" -S "$@"'
     process = subprocess.Popen(
         ["/bin/sh", "-c", line, sys.executable, "-m", "agent_os", *words, "--home", str(home)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": ROOT}, cwd=home,
     )  # fmt: skip
     return finish(process)
+
+
+def asked(home: Path, sql: str) -> list[tuple[object, ...]]:
+    """What the database answers."""
+    with closing(sqlite3.connect(home / "agent_os.db")) as connection:
+        return connection.execute(sql).fetchall()
 
 
 # --- signals
@@ -69,8 +76,9 @@ def test_a_signal_between_writing_runs_down_and_asking_closes_them(
     write_env(tmp_path, sandbox)
     monkeypatch.setattr("agent_os.core.archive.preload", lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert main(["--task", "run_all", "--quiet", "--home", str(tmp_path)]) == 143
-    rows = sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT DISTINCT status, error FROM runs").fetchall()
-    assert rows == [("failed", "interrupted: stopped by signal 15")]
+    assert asked(tmp_path, "SELECT DISTINCT status, error FROM runs") == [
+        ("failed", "interrupted: stopped by signal 15")
+    ]
 
 
 def test_a_stopped_export_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,3 +121,20 @@ def test_a_stderr_that_takes_nothing_does_not_change_the_exit_code(
             env={"PYTHONPATH": ROOT}, check=False,
         )  # fmt: skip
     assert done.returncode == (2 if "nonsense" in words else 0)
+
+
+# --- limits
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ulimit counts otherwise elsewhere")
+@pytest.mark.parametrize("limit", ["-n 4", "-n 6", "-n 9", "-n 12", "-v 24000", "-v 34000"])
+def test_a_limit_of_the_machine_is_named_and_exit_7(tmp_path: Path, sandbox: Sandbox, limit: str) -> None:
+    """Too few files or too little memory: no traceback, one sentence, and the next run without the limit is whole."""
+    write_env(tmp_path, sandbox)
+    code, _, err = limited(tmp_path, limit, "--task", "run_all", "--quiet")
+    if not ("python" in err.lower() and "error: " not in err):  # the interpreter itself did not come up
+        assert (code, "Traceback" in err) == (7, False), err
+        assert any(word in err for word in ("open files", "memory", "thread")), err
+    assert main(["--task", "run_all", "--quiet", "--home", str(tmp_path)]) == 0
+    assert asked(tmp_path, "SELECT count(*) FROM results") == [(72,)]
+    assert asked(tmp_path, "SELECT count(*) FROM runs WHERE status = 'running'") == [(0,)]

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from agent_os.core.days import Window
+from agent_os.core.ledger import Change, link_of
 from agent_os.core.model import Batch, Page, Record, Row
 from agent_os.core.opening import open_to_write
-from agent_os.core.store import Change, Run, Store, chain_of
+from agent_os.core.store import Run, Store
 from tests.fakes.clock import ManualClock
 
 WINDOW = Window("2026-11-01", "2026-11-03")
@@ -46,8 +47,22 @@ def keep(store: Store, *records: Record, seen: str = SEEN, run_id: str = "r1", b
     if not store.db.one("SELECT 1 FROM runs WHERE id = ?", (run_id,)):
         begin(store, run_id)
     page = Page("costs", "https://api.example/costs", "req_1", seen, body, [])
-    batch = Batch("openai", "fetch_openai", WINDOW, list(WINDOW), seen, records, [page], "USD", [])
-    return store.replace_window(batch, run_id=run_id)
+    return store.replace_window(batch_of(records, seen=seen, pages=[page]), run_id=run_id)
+
+
+def batch_of(records, *, seen=SEEN, pages=(), days=tuple(WINDOW), reports=("costs", "usage/completions")) -> Batch:
+    return Batch(
+        provider="openai",
+        task="fetch_openai",
+        window=WINDOW,
+        days=days,
+        reports=set(reports),
+        observed_at=seen,
+        records=records,
+        pages=pages,
+        currency="USD",
+        notes=[],
+    )
 
 
 def headlines(store: Store) -> list[tuple[object, ...]]:
@@ -106,9 +121,20 @@ def test_days_outside_the_window_stay_as_they_are(store: Store) -> None:
     """Replacing touches the answered days only."""
     keep(store, cost("2026-11-01", "1"), cost("2026-11-02", "2"))
     begin(store, "r2")
-    part = Batch("openai", "fetch_openai", WINDOW, ["2026-11-02"], SEEN, [cost("2026-11-02", "3")], [], "USD", [])
-    store.replace_window(part, run_id="r2")
+    store.replace_window(batch_of([cost("2026-11-02", "3")], days=["2026-11-02"]), run_id="r2")
     assert [row[3] for row in headlines(store)] == [1_000_000_000, 3_000_000_000]
+
+
+def test_the_lines_of_a_report_that_did_not_answer_stay_and_count(store: Store) -> None:
+    """An error is not a zero: what was known of that report is still known."""
+    embedded = Row({}, day="2026-11-01", report="usage/embeddings").usage(5, "tokens", {})
+    begin(store)
+    everything = ("costs", "usage/completions", "usage/embeddings")
+    first = [cost("2026-11-01", "1"), tokens("2026-11-01", 7), embedded]
+    store.replace_window(batch_of(first, reports=everything), run_id="r1")
+    change = store.replace_window(batch_of([cost("2026-11-01", "2"), tokens("2026-11-01", 7)]), run_id="r1")
+    assert headlines(store)[0][1:4] == (12, 2.0, 2_000_000_000)
+    assert (change.added, change.closed) == (1, 1)
 
 
 def test_another_currency_is_kept_apart(store: Store) -> None:
@@ -161,6 +187,10 @@ def test_each_batch_is_chained_to_the_one_before(store: Store) -> None:
         closed = [
             row[0] for row in store.db.all("SELECT id FROM result_lines WHERE superseded_by = ? ORDER BY id", (number,))
         ]
+        asked = store.db.all(
+            "SELECT report, url, request_id, seen_at, sha256 FROM pages WHERE batch_id = ? ORDER BY seq", (number,)
+        )
+        assert pages == hashlib.sha256(json.dumps(asked, separators=(",", ":")).encode("ascii")).hexdigest()
         parts = [[run_id, provider, start, end, seen, pages], [list(line) for line in lines], closed]
         text = "\n".join([chain, *(json.dumps(part, separators=(",", ":")) for part in parts), ""])
         chain = hashlib.sha256(text.encode("ascii")).hexdigest()
@@ -172,9 +202,9 @@ def test_the_link_of_a_batch_does_not_depend_on_how_many_lines_are_hashed_at_onc
 ) -> None:
     """One line or two thousand at a time: the same bytes."""
     lines = [tuple(cost("2026-11-01", str(number), item=f"é{number}")) for number in range(5)]
-    whole = chain_of("", ["r"], added=lines, closed=[1])
-    monkeypatch.setattr("agent_os.core.store._HASHED_AT_ONCE", 1)
-    assert chain_of("", ["r"], added=lines, closed=[1]) == whole
+    whole = link_of("", ["r"], added=lines, closed=[1])
+    monkeypatch.setattr("agent_os.core.ledger._HASHED_AT_ONCE", 1)
+    assert link_of("", ["r"], added=lines, closed=[1]) == whole
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:

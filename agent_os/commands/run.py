@@ -128,11 +128,13 @@ def nothing_set_up(collectors: Sequence[Collector], home: Home) -> ConfigError:
 
 
 def code_of(outcomes: Sequence[Outcome]) -> int:
-    """0 when nothing failed; 3 when no provider that has a key took it; else 1."""
+    """0 when nothing failed; 7 when this machine was in the way; 3 when no provider that has a key took it; else 1."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     tried = [outcome for outcome in outcomes if not outcome.disabled]
     if not failed:
         return exits.OK
+    if any(outcome.met_a_limit for outcome in failed):
+        return exits.ENV
     return exits.CONFIG if all(outcome.key_refused for outcome in tried) else exits.FAILED
 
 

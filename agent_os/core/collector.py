@@ -37,6 +37,8 @@ class Collector:
     def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
         self.notes: list[str] = []
         self._absent: set[str] = set()  # reports that the organization turned out not to have
+        self._open_day = ""
+        self._last: Optional[Reply] = None
         self._settings = settings
         self._connect = connect  # called for the first request: a run with nothing due loads no network code
         self._http: Optional[HttpClient] = None
@@ -71,6 +73,14 @@ class Collector:
     def requests(self) -> int:
         """How many requests were sent so far, repeated ones too."""
         return self._http.requests if self._http else 0
+
+    def evidence(self) -> dict[str, str]:
+        """What to keep for whoever has to find out why an answer was refused: which one it was, and how it began."""
+        last = self._last
+        if last is None:
+            return {}
+        body = last.body[:2000].decode("utf-8", "backslashreplace")
+        return {"url": last.url, "request_id": last.request_id, "body": body}
 
     def abort(self) -> None:
         """End, from another thread, whatever request is under way."""
@@ -132,19 +142,21 @@ class Collector:
                 token = _next_page(reply, tokens)
             yield Page(report, reply.url, reply.request_id, reply.seen_at, reply.body, buckets)
             if token is None:
-                _refuse_missing(
-                    f"{self.name}: {report} for {window}", [day for day in window if day not in seen], reply
-                )
+                missing = [day for day in window if day not in seen]
+                self._refuse_missing(f"{self.name}: {report} for {window}", missing)
                 return
             tokens.add(token)
             page_query = [*query, ("page", token)]
         raise PermanentError(f"{self.name}: {report} for {window} has more than {MOST_PAGES} pages; it was given up")
 
-    def collect(self, window: Window) -> Batch:
-        """Fetch and normalize a window, all of it, and check it as a whole. Nothing is stored here."""
+    def collect(self, window: Window, *, open_day: str) -> Batch:
+        """Fetch and normalize a window, all of it, and check it as a whole. Nothing is stored here.
+
+        `open_day` is the one day that may be left out of the answers: it was not over when the asking began.
+        """
         from .model import Batch
 
-        self.notes, self._absent = [], set()
+        self.notes, self._absent, self._open_day = [], set(), open_day
         pages: list[Page] = []
         records: list[Record] = []
         answered: dict[str, set[str]] = {}
@@ -152,17 +164,37 @@ class Collector:
             answered.setdefault(page.report, set()).update(day for day, _ in page.buckets)
             records.extend(self.normalize(page))
             pages.append(page._replace(buckets=()))  # the bytes are kept, what was parsed from them is not
-        if not pages:
+        for report in self._absent:  # also one that answered a part of the window before it was refused
+            answered.pop(report, None)
+        if not answered:
             raise PermanentError(f"{self.name} answered nothing for {window}")
         days = [day for day in window if all(day in known for known in answered.values())]
-        held = set(days)
-        records = [record for record in records if record.date in held]
+        records = [record for record in records if record.date in set(days) and record.report in answered]
         check(self.name, records)
         foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
         if foreign:
             self.notes.append(f"amounts in {', '.join(foreign)} are kept apart from {self.currency}")
-        observed_at = max(page.seen_at for page in pages)
-        return Batch(self.name, self.task, window, days, observed_at, records, pages, self.currency, list(self.notes))
+        return Batch(
+            provider=self.name,
+            task=self.task,
+            window=window,
+            days=days,
+            reports=set(answered),
+            observed_at=min(page.seen_at for page in pages),
+            records=records,
+            pages=pages,
+            currency=self.currency,
+            notes=list(self.notes),
+        )
+
+    def _refuse_missing(self, subject: str, missing: Sequence[str]) -> None:
+        """A day that is over must be answered, if only with nothing."""
+        over = [day for day in missing if day != self._open_day]
+        if over:
+            raise PermanentError(
+                f"{subject}: the answer leaves out {over[0]}" + (f" and {len(over) - 1} more days" if over[1:] else ""),
+                hint="a missing day is not taken for a day without charges; the next run asks again",
+            )
 
     def _get(self, path: str, query: Sequence[tuple[str, str]]) -> Reply:
         """One request; a refused key becomes a sentence about keys."""
@@ -171,7 +203,7 @@ class Collector:
         setting, default = self.base_url
         base = (self._settings.get(setting) or default).rstrip("/")
         try:
-            return self._http.get(base + path, query=query, headers=self.headers())
+            reply = self._last = self._http.get(base + path, query=query, headers=self.headers())
         except PermanentError as error:
             if error.status not in _REFUSED:
                 raise
@@ -180,6 +212,7 @@ class Collector:
                 hint=f"it needs {self.key_help}",
                 status=error.status,
             ) from error
+        return reply
 
 
 class _naming:  # noqa: N801 (reads as a word of the statement it is used in)
@@ -216,16 +249,6 @@ def _next_page(reply: Reply, tokens: Iterable[str]) -> Optional[str]:
     return token
 
 
-def _refuse_missing(subject: str, missing: Sequence[str], reply: Reply) -> None:
-    """A day that is over must be answered, if only with nothing; the day that is still open may be left out."""
-    over = [day for day in missing if day < reply.seen_at[:10]]
-    if over:
-        raise PermanentError(
-            f"{subject}: the answer leaves out {over[0]}" + (f" and {len(over) - 1} more days" if over[1:] else ""),
-            hint="a missing day is not taken for a day without charges; the next run asks again",
-        )
-
-
 def check(provider: str, records: Iterable[Record]) -> None:
     """Refuse records that cannot all be true: the same line twice, or sums that a ledger cannot hold."""
     seen: set[tuple[object, ...]] = set()
@@ -233,7 +256,8 @@ def check(provider: str, records: Iterable[Record]) -> None:
     for record in records:
         identity = record.identity
         if identity in seen:
-            raise PermanentError(f"{provider}: {record.report} for {record.date}: the same line stands twice")
+            what = ", ".join(part for part in record[4:13] if part) or "without a name"
+            raise PermanentError(f"{provider}: {record.report} for {record.date}: the same line stands twice: {what}")
         seen.add(identity)
         amount = record.amount_nano if record.kind == "cost" else record.quantity
         if isinstance(amount, int):

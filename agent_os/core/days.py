@@ -10,14 +10,15 @@ from datetime import date, datetime, timezone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import Optional
 
 SETTLED_AFTER_DAYS = 35  # the vendors revise up to 30 days back; none publishes a promise for these reports
 RECENT_DAYS = 3  # read again by every run
 SWEEP_EVERY_DAYS = 7  # how often everything that is not settled is read again
 STORED_TOGETHER_DAYS = 62  # the most that one window, hence one transaction, spans
-CATCH_UP_DAYS = 400  # the most that a run reaches back on its own; --since goes further
+CATCH_UP_DAYS = 400  # how far back a run asks on its own for days that nobody ever asked for; --since goes further
+FIRST_DAY = "2015-01-01"  # no provider has anything from before
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -118,7 +119,10 @@ def day_of_instant(text: str) -> Optional[str]:
         return None
     if moment.tzinfo is None:
         return None
-    utc = moment.astimezone(timezone.utc)
+    try:
+        utc = moment.astimezone(timezone.utc)
+    except OverflowError:  # the first or last day there is, shifted out of the calendar
+        return None
     return utc.date().isoformat() if utc.time() == utc.time().min else None
 
 
@@ -140,31 +144,31 @@ class Read:
         self.on = at[:10]
 
 
-def due_days(
-    span: Window, reads: Mapping[str, Read], *, today: str, fresh_since: str, force: bool = False
-) -> list[str]:
-    """The days of `span` that a run has to ask for, oldest first; none after `today`.
+def due_days(span: Window, reads: Mapping[str, Read], *, now: str, fresh_since: str, force: bool = False) -> list[str]:
+    """The days of `span` that a run has to ask for, oldest first; none after today.
 
     A day is due when it was never read; when it is one of the last days, which every run reads again; and when it is
     not settled and the weekly reading of all such days has come. What was read at or after `fresh_since` (the start
-    of this very run: someone else was faster) is not asked for twice. `force` asks for everything.
+    of this very run: someone else was faster) is not asked for twice. What was read later than `now` was read by a
+    clock that was wrong, and counts for nothing. `force` asks for everything.
     """
-    now = ordinal(today)
-    days = [day for day in span if ordinal(day) <= now]
+    today = ordinal(now[:10])
+    days = [day for day in span if ordinal(day) <= today]
     if force:
         return days
-    unsettled = {day for day in days if day in reads and status_of(day, reads[day].on) != "settled"}
+    known = {day: reads[day] for day in days if day in reads and reads[day].at <= now}
+    unsettled = {day for day, read in known.items() if status_of(day, read.on) != "settled"}
     sweep = any(
-        now - ordinal(reads[day].on) >= SWEEP_EVERY_DAYS for day in unsettled if now - ordinal(day) > RECENT_DAYS
+        today - ordinal(known[day].on) >= SWEEP_EVERY_DAYS for day in unsettled if today - ordinal(day) > RECENT_DAYS
     )
 
     def is_due(day: str) -> bool:
-        read = reads.get(day)
+        read = known.get(day)
         if read is None:
             return True
         if read.at >= fresh_since:
             return False
-        return now - ordinal(day) <= RECENT_DAYS or (sweep and day in unsettled)
+        return today - ordinal(day) <= RECENT_DAYS or (sweep and day in unsettled)
 
     return [day for day in days if is_due(day)]
 
@@ -188,11 +192,15 @@ def windows(days: Sequence[str], *, today: str) -> list[Window]:
 
 
 def horizon(*, today: str, first: Optional[str], lookback_days: int) -> Window:
-    """The span that a run looks after without being told: from the first day ever asked for, at least the look-back.
-
-    It never reaches back more than CATCH_UP_DAYS, so that a clock set ten years ahead does not ask for ten years.
-    """
+    """The span that a run looks after without being told: from the first day ever asked for, at least the look-back."""
     start = add_days(today, -lookback_days)
-    if first is not None and first < start:
-        start = max(first, add_days(today, -max(CATCH_UP_DAYS, lookback_days)))
-    return Window(start, add_days(today, 1))
+    return Window(min(start, first or start), add_days(today, 1))
+
+
+def within_reach(days: Sequence[str], *, today: str, asked: Collection[str]) -> list[str]:
+    """The days without those that nobody ever asked for and that lie further back than CATCH_UP_DAYS.
+
+    So a clock that is ten years ahead does not make a run ask for ten years.
+    """
+    limit = add_days(today, -CATCH_UP_DAYS)
+    return [day for day in days if day >= limit or day in asked]

@@ -10,7 +10,7 @@ import os
 import sqlite3
 
 from . import files
-from .errors import AgentOSError, BusyError, ResourceError, StoreError
+from .errors import AgentOSError, BusyError, ResourceError, StoreError, os_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,9 +207,7 @@ def failure(error: Exception, path: str) -> AgentOSError:
             hint="free about 10 MB there, or raise the file size limit, and run the same again; nothing was lost",
         )
     if "readonly" in low or "unable to open" in low:
-        return ResourceError(
-            f"{path} cannot be opened as needed ({text})", hint="check the rights of the file and of its folder"
-        )
+        return _not_opened(path, text)
     if "disk i/o" in low:
         return StoreError(f"the disk failed under {path} ({text})", hint="check the disk before anything else")
     if isinstance(error, UnicodeDecodeError) or any(sign in low for sign in ("utf-8", "malformed", "not a database")):
@@ -217,15 +215,43 @@ def failure(error: Exception, path: str) -> AgentOSError:
     return StoreError(f"{path} did not take a statement ({text})", hint="if this comes back, please report it")
 
 
-def rescue(path: str) -> str:
-    """What to do about a database that cannot be used: restore the newest backup beside it, if there is one."""
+def _not_opened(path: str, text: str) -> AgentOSError:
+    """SQLite says the same of a file that it may not open and of one too many."""
+    spare: list[int] = []
+    try:
+        spare += [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]  # as many as SQLite may want at once
+    except OSError as error:
+        return os_failure(f"opening {path}", error)
+    finally:
+        for fd in spare:
+            os.close(fd)
+    return ResourceError(
+        f"{path} cannot be opened as needed ({text})",
+        hint="check the rights of the file and of its folder: even to read, SQLite must be able to write beside it",
+    )
+
+
+def bring_back(path: str) -> str:
+    """What to do about a database that is gone."""
+    newest = _newest_backup(path)
+    if newest:
+        return f"put it back, or restore the newest backup: cp {newest} {path} && rm {path}.id"
+    return f"put it back, or start afresh: rm {path}.id; `--task run_all` then fetches what the providers still have"
+
+
+def _newest_backup(path: str) -> str:
     folder, name = os.path.split(path)
     try:
         found = sorted(each for each in os.listdir(folder) if each.startswith(f"{name}.backup-"))
     except OSError:
         found = []
-    if found:
-        newest = os.path.join(folder, found[-1])
+    return os.path.join(folder, found[-1]) if found else ""
+
+
+def rescue(path: str) -> str:
+    """What to do about a database that cannot be used: restore the newest backup beside it, if there is one."""
+    newest = _newest_backup(path)
+    if newest:
         return f"restore the newest backup: move {path} away, then: cp {newest} {path} && rm {path}.id"
     return (
         f"move it away together with {path}.id and start afresh: `--task run_all` fetches what the providers still have"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from . import files
-from .errors import ConfigError, os_failure
+from .errors import ConfigError, ResourceError, os_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,9 +62,13 @@ def parse(text: str, environ: Mapping[str, str]) -> Parsed:
 
 def read(path: str, environ: Mapping[str, str]) -> Parsed:
     """`parse` of the file at `path`; no file, no pairs. ConfigError for one that is not plain, not UTF-8, or huge."""
-    if not files.check_plain(path, "the settings file"):
-        return Parsed([], [])
-    text = _decoded(_content(path), path)
+    try:
+        if not files.check_plain(path, "the settings file"):
+            return Parsed([], [])
+        content = _content(path)
+    except ResourceError as error:  # not a matter of the machine: whoever set this up can put it right
+        raise ConfigError(error.message, hint=f"it must be readable by the user who runs this: ls -l {path}") from error
+    text = _decoded(content, path)
     try:
         return parse(text, environ)
     except ConfigError as error:

@@ -73,12 +73,18 @@ class Stopped(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_number = signal_number
-        self.message = f"stopped by signal {signal_number}"
 
 
 def sentence(message: str, hint: str) -> str:
     """What went wrong and what to do about it, as the one line that people get."""
     return f"{message}; {hint}" if hint else message
+
+
+def out_of_memory() -> AgentOSError:
+    """What a MemoryError becomes."""
+    return ResourceError(
+        "the memory that this process may use is used up", hint="raise the limit (ulimit -v) and start again"
+    )
 
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -93,9 +99,11 @@ def os_failure(doing: str, error: OSError) -> AgentOSError:
     if error.errno in _NO_ROOM:
         return ResourceError(message, hint="free some space (or raise the limit) and start again; nothing was lost")
     if error.errno in _DENIED:
-        return ResourceError(message, hint="check who owns the folder and whether it may be written to")
+        return ResourceError(message, hint="check who owns it and its folder, and their rights (ls -l)")
     if error.errno in _LIMIT:
         return ResourceError(message, hint="raise the limit (ulimit -a shows them) and start again")
+    if error.errno == errno.ENOLCK:
+        return ConfigError(message, hint="this file system keeps no locks: use a folder on a local disk")
     if error.errno == errno.EIO:
         return StoreError(message, hint="the disk reports errors: copy the data to another one before anything else")
     return ConfigError(message, hint="check the path")

@@ -6,6 +6,7 @@ import os
 import stat
 
 from . import config, files
+from .errors import ConfigError
 from .logger import Log, Redactor
 from .opening import open_to_read, open_to_write
 from .store import Store
@@ -31,6 +32,12 @@ class Home:
 
     def store(self, *, write: bool = False) -> Store:
         """The database of this home: opened once, to read or to write; made by the first writer."""
+        if not self.db_path:
+            source = self.settings.find("AGENT_OS_DB_PATH")[1]
+            raise ConfigError(
+                f"AGENT_OS_DB_PATH is empty (from {source})",
+                hint="let it name a file, or leave it out: the default is agent_os.db",
+            )
         if self._store is None:
             opened = open_to_write if write else open_to_read
             self._store = Store(opened(self.db_path, clock=self.clock))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence  # noqa: TC003 (a NamedTuple evaluates its annotations)
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence  # noqa: TC003 (a NamedTuple evaluates its annotations)
 from decimal import Decimal
 from typing import Any, NamedTuple, Optional, Union
 
 from . import money
-from .days import Window, add_days, day_of_instant, day_of_unix
+from .days import Window, day_of_instant, day_of_unix, ordinal
 from .errors import PermanentError
 
 Json = Any
+_LITERAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?")
+_SMALLEST_QUANTITY = -40  # 10^-40 of anything is nothing; a 128-bit zero is written 0E-6176
 LONGEST_TEXT = 500  # characters of a name that a provider sends; the longest seen is about 120
 
 
@@ -102,27 +105,22 @@ class Row:
         return value
 
     def quantity(self, name: str) -> Union[int, str, None]:
-        """A number as the provider gave it, whole or as exact decimal text; None when null or absent."""
+        """A number, whole or as exact decimal text, spelled one way however the provider did; None when absent."""
         value = self._data.get(name)
         if value is None:
             return None
-        if isinstance(value, str):
-            value = _number(value)
-        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise self.wrong(name, self._data.get(name))
-        if isinstance(value, Decimal):
-            if not value.is_finite() or value.adjusted() > 18 or value.adjusted() < -40:
-                raise self.wrong(name, value)
-            return format(value, "f")
-        if abs(value) >= 2**63:
+        number = _number(value)
+        if number is None or number.adjusted() > 18:  # more than a ledger can hold
             raise self.wrong(name, value)
-        return int(value)
+        if number.adjusted() < _SMALLEST_QUANTITY or number == number.to_integral_value():
+            return int(number) if abs(number) < 2**63 else str(number)
+        return format(number.normalize(), "f")
 
     def value(self, name: str) -> Json:
         """Whatever stands under `name`; None when absent."""
         return self._data.get(name)
 
-    def cost(
+    def cost(  # noqa: PLR0913 (a line of a bill has that many parts; all but three by name)
         self,
         amount: Json,
         currency: Json,
@@ -130,6 +128,7 @@ class Row:
         *,
         shift: int = 0,
         quantity: Union[int, str, None] = None,
+        unit: str = "",
     ) -> Record:
         """A cost record with money the provider itself reports: `amount` times 10**`shift` units of `currency`."""
         try:
@@ -137,7 +136,7 @@ class Row:
             code = money.currency(currency)
         except ValueError as error:
             raise self.wrong("the money of a row", f"{amount} {currency}") from error
-        return self._record("cost", dimensions, quantity=quantity, amount_nano=nano, currency=code)
+        return self._record("cost", dimensions, quantity=quantity, unit=unit, amount_nano=nano, currency=code)
 
     def usage(self, quantity: int, unit: str, dimensions: Mapping[str, str]) -> Record:
         """A usage record: so many of `unit` ("tokens", "requests", "images", ...)."""
@@ -156,13 +155,13 @@ class Row:
         return Record(**values)
 
 
-def _number(text: str) -> Optional[Decimal]:
-    """A decimal number written as text; None when it is not one. Money's own rules for literals hold."""
-    try:
-        money.nano(text)
-    except ValueError:
+def _number(value: Json) -> Optional[Decimal]:
+    """A number, or a number written as text in JSON's own way; None for what is neither."""
+    if isinstance(value, str):
+        return Decimal(value) if _LITERAL.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return None
-    return Decimal(text)
+    return Decimal(value) if Decimal(value).is_finite() else None
 
 
 _BLANK: dict[str, Any] = {**dict.fromkeys(Record._fields, ""), "quantity": None, "amount_nano": None}
@@ -198,7 +197,7 @@ def buckets_of(data: Json, window: Window, *, fields: tuple[str, str]) -> list[t
         if not isinstance(results, list):
             raise PermanentError("the answer holds a bucket without a list `results`")
         start, end = (_day(bucket.get(field)) for field in fields)
-        if start is None or end != add_days(start, 1):
+        if start is None or end is None or ordinal(end) != ordinal(start) + 1:
             raise PermanentError("the answer holds a bucket that is not one whole UTC day")
         if not window.start <= start < window.end:
             raise PermanentError(f"the answer holds a bucket of {start}, which is outside {window}")
@@ -220,12 +219,14 @@ class Batch(NamedTuple):
     """All that one source said of one window, complete and checked. Storing it replaces those days.
 
     `days` are the days that were answered: the whole window, but for the open day where a provider left it out.
+    `reports` are those that answered: lines of a report that the organization does not have (any more) stay.
     """
 
     provider: str
     task: str
     window: Window
     days: Sequence[str]
+    reports: Collection[str]
     observed_at: str
     records: Sequence[Record]
     pages: Sequence[Page]

@@ -11,7 +11,7 @@ import sys
 
 from . import files
 from .clock import iso
-from .db import Database, Identity, failure, rescue
+from .db import Database, Identity, bring_back, failure, rescue
 from .errors import ConfigError, StoreError, os_failure
 from .migrations import APPLICATION_ID, MIGRATIONS
 
@@ -50,7 +50,10 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
         raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old; 3.24 is needed", hint="use a newer Python")
     _refuse_shared_folder(path)
     if not _exists(path):
+        _refuse_no_folder(os.path.dirname(path))
         os.close(_open_file(path))
+    elif _is_doubtful(path):
+        _look(path, clock)
     lock_fd = _open_file(path + ".lock")
     try:
         db = Database(path, _connect(path, "rw"), clock=clock, lock_fd=lock_fd)
@@ -69,11 +72,40 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
     return db
 
 
+def _is_doubtful(path: str) -> bool:
+    """Whether the header does not say that it is ours, or what is newest is not in the file yet."""
+    try:
+        with open(path, "rb") as file:
+            owner = file.read(100)[68:72]
+        return owner not in (b"", APPLICATION_ID.to_bytes(4, "big")) or os.stat(path + "-wal").st_size > 0
+    except OSError:
+        return False
+
+
+def _look(path: str, clock: Clock) -> None:
+    """Refuse what has to be refused without a trace: closing a writable connection folds the log into the file."""
+    db = Database(path, _connect(path, "ro"), clock=clock)
+    try:
+        _check(db)
+    finally:
+        db.close()
+
+
+def _refuse_no_folder(folder: str) -> None:
+    if not os.path.isdir(folder):
+        raise ConfigError(
+            f"the folder {folder}, where the database is to be, does not exist",
+            hint=f"make it first (mkdir -p {folder}), or correct AGENT_OS_DB_PATH",
+        )
+
+
 def _exists(path: str) -> bool:
     """Whether there is a database file that may be opened; its header has been looked at."""
     if not files.check_plain(path, "the database"):
         if os.path.exists(path + ".id"):
-            raise StoreError(f"the database {path} is gone, though {path}.id says that it was there", hint=rescue(path))
+            raise StoreError(
+                f"the database {path} is gone, though {path}.id says that it was there", hint=bring_back(path)
+            )
         return False
     try:
         with open(path, "rb") as file:
@@ -175,7 +207,7 @@ def _prepare(db: Database) -> None:
 def _to_wal(db: Database) -> bool:
     try:
         return bool(db.connection.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",))
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if "locked" in str(error):
             return False
         raise failure(error, db.path) from error

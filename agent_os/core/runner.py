@@ -9,8 +9,17 @@ from __future__ import annotations
 import os
 
 from .clock import iso
-from .days import Window, add_days, due_days, horizon, windows
-from .errors import AgentOSError, BusyError, ConfigError, KeyRefusedError, Stopped, sentence
+from .days import Window, add_days, due_days, horizon, windows, within_reach
+from .errors import (
+    AgentOSError,
+    BusyError,
+    ConfigError,
+    KeyRefusedError,
+    ResourceError,
+    Stopped,
+    out_of_memory,
+    sentence,
+)
 from .lock import TaskLock
 from .store import Run
 
@@ -41,10 +50,15 @@ class Order:
         self.force = force
         self.lookback_days = lookback_days
 
+    @property
+    def is_open(self) -> bool:
+        """Whether no days were named: then the run itself decides how far back it goes."""
+        return self.since is None and self.until is None
+
     def span(self, *, today: str, first: Optional[str]) -> Window:
         """The days to look after: those ordered, else the horizon. Nothing after today."""
         after = add_days(today, 1)
-        if self.since is None and self.until is None:
+        if self.is_open:
             return horizon(today=today, first=first, lookback_days=self.lookback_days)
         until = min(self.until or after, after)
         return Window(self.since or add_days(until, -self.lookback_days), until)
@@ -74,6 +88,8 @@ class Outcome:
 
     def fail(self, error: BaseException) -> None:
         """Note why it failed."""
+        if isinstance(error, MemoryError):
+            error = out_of_memory()
         self.status = "failed"
         self.cause = error
         self.error = _why(error)
@@ -84,8 +100,13 @@ class Outcome:
         )
 
     @property
+    def met_a_limit(self) -> bool:
+        """Whether this machine was in the way: no file could be opened, no memory had."""
+        return isinstance(self.cause, ResourceError)
+
+    @property
     def key_refused(self) -> bool:
-        """Whether the provider did not take the key."""
+        """Whether it failed for the key: the provider did not take it, or it cannot be one."""
         return isinstance(self.cause, (KeyRefusedError, ConfigError))
 
 
@@ -107,6 +128,7 @@ class Runner:
         self._store = store
         self._clock = clock
         self._log = log
+        self._today = ""
 
     def run(self, collectors: Sequence[Collector], order: Order, *, began_at: str) -> list[Outcome]:
         """Fill what is due for every collector; one outcome each, in their order.
@@ -162,18 +184,21 @@ class Runner:
 
     def _plan(self, works: Sequence[Work], order: Order, began_at: str) -> None:
         """Work out the windows that each collector has to ask for."""
-        today = self._clock.today()
+        now = iso(self._clock.now())
+        today = self._today = now[:10]
         if today < OLDEST_YEAR:
             raise ConfigError(f"the clock of this machine says {today}", hint="set the clock and start again")
         for work in works:
             task = work.collector.task
             span = order.span(today=today, first=self._store.first_day(task))
             reads = self._store.reads(task, span)
-            if any(read.at > began_at for read in reads.values()):
+            if any(read.at > now for read in reads.values()):
                 self._log.warning(
-                    "clock.went_back", f"{task}: days were read later than now; did the clock go back?", task=task
+                    "clock.went_back", f"{task}: some days were read later than now; they are read again", task=task
                 )
-            due = due_days(span, reads, today=today, fresh_since=began_at, force=order.force)
+            due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
+            if order.is_open:
+                due = within_reach(due, today=today, asked=self._store.asked(task))
             work.outcome.span = span
             work.windows = windows(due, today=today)
 
@@ -209,7 +234,7 @@ class Runner:
 
         preload()  # the file may be replaced by a newer one while we work
         pending = {work.collector.name: work for work in works}
-        crew = Crew([(work.collector, work.windows) for work in works])
+        crew = Crew([(work.collector, work.windows) for work in works], open_day=self._today)
         try:
             for name, window, result in crew:
                 work = pending[name]
@@ -240,9 +265,16 @@ class Runner:
         outcome = work.outcome
         outcome.fail(error)
         self._log.debug(
-            "window.failed", f"{outcome.provider}: {window} failed", task=outcome.task, run=outcome.run_id,
-            window=str(window), kind=type(error).__name__, error=outcome.error, traceback=_trace(error),
-        )  # fmt: skip
+            "window.failed",
+            f"{outcome.provider}: {window} failed",
+            task=outcome.task,
+            run=outcome.run_id,
+            window=str(window),
+            kind=type(error).__name__,
+            error=outcome.error,
+            traceback=_trace(error),
+            **work.collector.evidence(),
+        )
         self._store.fail_days(outcome.task, window, run_id=outcome.run_id, reason=outcome.error)
 
     def _finish(self, work: Work) -> None:
@@ -257,8 +289,8 @@ class Runner:
         )  # fmt: skip
         if outcome.status == "failed":  # said once, however many windows it cost
             self._log.error("run.failed", sentence(outcome.error, outcome.hint), task=outcome.task, run=outcome.run_id)
-        for note in outcome.notes:
-            self._log.warning("run.note", f"{outcome.provider}: {note}", task=outcome.task, run=outcome.run_id)
+        for note in outcome.notes:  # not a warning: it is so every day, and cron would mail it
+            self._log.info("run.note", f"{outcome.provider}: {note}", task=outcome.task, run=outcome.run_id)
 
     def _abandon(self, works: Sequence[Work], error: BaseException) -> None:
         """Close the runs that a signal or a broken database ends; those that are closed already stay as they are.
@@ -286,7 +318,9 @@ class Runner:
 
 
 def _why(error: BaseException) -> str:
-    return error.message if isinstance(error, (AgentOSError, Stopped)) else f"{type(error).__name__}: {error}"
+    if isinstance(error, Stopped):
+        return f"stopped by signal {error.signal_number}"
+    return error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
 
 
 def _trace(error: BaseException) -> str:

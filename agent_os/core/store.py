@@ -1,12 +1,12 @@
 """What the database knows, as named questions and named changes; each docstring is its promise.
 
-The one place that turns batches into rows: `result_lines` (append-only, bitemporal), `results`, `slots`, `pages`.
+How a batch becomes rows is `ledger`'s affair: it is loaded when there is one to store.
 """
 
 from __future__ import annotations
 
 from .clock import iso
-from .days import Read, Window, status_of
+from .days import Read, Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,51 +14,8 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
     from .db import Database
-    from .model import Batch, Record
-
-LINE_COLUMNS = (
-    "date, kind, report, account, project, model, api_key, line_item, cost_type, token_type, tier, context, region, "
-    "quantity, unit, amount_nano, currency, basis"
-)
-_LINE_MARKS = ", ".join("?" * 18)
-_HASHED_AT_ONCE = 2000  # lines turned into canonical text at a time: bounds memory
-
-
-class Change:
-    """What storing a batch changed: days seen for the first time, days restated after they were over, lines."""
-
-    __slots__ = ("added", "closed", "new_days", "restated_days")
-
-    def __init__(self) -> None:
-        self.new_days: list[str] = []
-        self.restated_days: list[str] = []
-        self.added = 0
-        self.closed = 0
-
-
-class Headline:
-    """What one day comes to: tokens, and money by currency in 10^-9 units (of one basis)."""
-
-    __slots__ = ("lines", "money", "tokens")
-
-    def __init__(self) -> None:
-        self.tokens = 0
-        self.money: dict[str, int] = {}
-        self.lines = 0
-
-    def add(self, record: Record) -> None:
-        """Count one line in."""
-        self.lines += 1
-        if record.kind == "cost":
-            self.money[record.currency] = self.money.get(record.currency, 0) + (record.amount_nano or 0)
-        elif record.unit == "tokens" and isinstance(record.quantity, int):
-            self.tokens += record.quantity
-
-    def main(self, currency: str) -> tuple[str, int]:
-        """The currency and amount of the headline: the provider's own currency, else the only other one there is."""
-        if currency in self.money or not self.money:
-            return currency, self.money.get(currency, 0)
-        return min(self.money.items())
+    from .ledger import Change
+    from .model import Batch
 
 
 class Store:
@@ -129,6 +86,10 @@ class Store:
         row = self.db.one("SELECT key FROM slots WHERE task = ? ORDER BY key LIMIT 1", (task,))
         return row[0] if row else None
 
+    def asked(self, task: str) -> set[str]:
+        """The days that were asked for in vain and never read."""
+        return {day for (day,) in self.db.all("SELECT key FROM slots WHERE task = ? AND read_at IS NULL", (task,))}
+
     def reasons(self, task: str, span: Window) -> dict[str, str]:
         """Why days of the span failed when they were last asked for."""
         rows = self.db.all(
@@ -174,127 +135,10 @@ class Store:
         return (int(tokens[0]) if tokens else 0), [(basis, code, int(nano)) for basis, code, nano in money]
 
     def replace_window(self, batch: Batch, *, run_id: str) -> Change:
-        """Store a batch: its days then hold exactly its records. One transaction; equal lines stay untouched.
+        """Store a batch: its days then hold exactly its records. One transaction; equal lines stay untouched."""
+        from .ledger import Ledger
 
-        Lines that changed or vanished are closed with the time and the batch that closed them, never deleted.
-        """
-        days = set(batch.days)
-        with self.db.atomic():
-            known = {
-                row[1:]: row[0]
-                for row in self.db.all(
-                    f"SELECT id, {LINE_COLUMNS} FROM result_lines"  # noqa: S608 (a constant)
-                    " WHERE superseded_at IS NULL AND provider = ? AND date >= ? AND date < ?",
-                    (batch.provider, batch.window.start, batch.window.end),
-                )
-                if row[1] in days
-            }
-            wanted = set(batch.records)
-            added = sorted((line for line in wanted if line not in known), key=_order) if known else batch.records
-            closed = sorted((number, line) for line, number in known.items() if line not in wanted)
-            batch_id = self._insert_batch(batch, run_id, added=added, closed=closed)
-            self._insert_lines(batch, batch_id, added)
-            self.db.many(
-                "UPDATE result_lines SET superseded_at = ?, superseded_by = ? WHERE id = ?",
-                [(batch.observed_at, batch_id, number) for number, _ in closed],
-            )
-            touched = {line[0] for line in added} | {line[0] for _, line in closed}
-            change = self._write_days(batch, batch_id, run_id, touched)
-        change.added, change.closed = len(added), len(closed)
-        return change
-
-    def _insert_lines(self, batch: Batch, batch_id: int, lines: Iterable[Record]) -> None:
-        tail = (batch_id, batch.observed_at)
-        self.db.many(
-            f"INSERT INTO result_lines(provider, {LINE_COLUMNS}, batch_id, observed_at)"  # noqa: S608 (a constant)
-            f" VALUES (?, {_LINE_MARKS}, ?, ?)",
-            ((batch.provider, *line, *tail) for line in lines),
-        )
-
-    def _insert_batch(
-        self, batch: Batch, run_id: str, *, added: Sequence[Record], closed: Sequence[tuple[int, tuple[Any, ...]]]
-    ) -> int:
-        """The row of the batch and its pages. `chain` = SHA-256 of the chain before and all that this batch changes."""
-        from hashlib import sha256
-        from zlib import compressobj
-
-        hashes = [sha256(page.body).hexdigest() for page in batch.pages]
-        pages_sha256 = sha256("".join(hashes).encode("ascii")).hexdigest()
-        last = self.db.one("SELECT chain FROM batches ORDER BY id DESC LIMIT 1")
-        head = (run_id, batch.provider, batch.window.start, batch.window.end, batch.observed_at, pages_sha256)
-        chain = chain_of(last[0] if last else "", head, added=added, closed=[number for number, _ in closed])
-        cursor = self.db.run(
-            "INSERT INTO batches(run_id, provider, window_start, window_end, observed_at, pages_sha256,"
-            " lines_added, lines_closed, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*head, len(added), len(closed), chain),
-        )
-        batch_id = int(cursor.lastrowid or 0)
-        for seq, (page, digest) in enumerate(zip(batch.pages, hashes), 1):
-            if not self.db.one("SELECT 1 FROM page_bodies WHERE sha256 = ?", (digest,)):
-                squeeze = compressobj(6, 8, 31)  # 31: the gzip format, whose header here holds no time
-                body = squeeze.compress(page.body) + squeeze.flush()
-                self.db.run("INSERT INTO page_bodies VALUES (?, ?)", (digest, body))
-            self.db.run(
-                "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (batch_id, seq, page.report, page.url, page.request_id, page.seen_at, digest),
-            )
-        return batch_id
-
-    def _write_days(self, batch: Batch, batch_id: int, run_id: str, touched: set[str]) -> Change:
-        """Derive the headline of every answered day from its records, and resolve the day's slot."""
-        change = Change()
-        headlines = {day: Headline() for day in batch.days}
-        for record in batch.records:
-            headlines[record.date].add(record)
-        before = {
-            row[0]: row[1:]
-            for row in self.db.all(
-                "SELECT date, day_status, tokens, cost_nano, currency FROM results"
-                " WHERE provider = ? AND date >= ? AND date < ?",
-                (batch.provider, batch.window.start, batch.window.end),
-            )
-        }
-        rows = []
-        for day, headline in headlines.items():
-            currency, nano = headline.main(batch.currency)
-            status = status_of(day, batch.observed_at[:10])
-            now = (status, headline.tokens, nano, currency)
-            if day not in before:
-                change.new_days.append(day)
-            elif day in touched and before[day][0] != "open":
-                change.restated_days.append(day)
-            if day in touched or before.get(day) != now:
-                raw = f'{{"batch": {batch_id}, "lines": {headline.lines}}}'
-                tail = (nano, currency, "reported", status, batch.observed_at)
-                head = (run_id, batch.provider, day, headline.tokens, nano / 10**9, raw, batch.observed_at)
-                rows.append((*head, *tail))
-        self._upsert_results(rows)
-        self._resolve_slots(batch, run_id)
-        return change
-
-    def _upsert_results(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write headlines. A day that nothing changed keeps its row, so that a second run changes nothing."""
-        self.db.many(
-            "INSERT INTO results(run_id, provider, date, tokens, cost, raw_json, created_at,"
-            " cost_nano, currency, basis, day_status, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT(provider, date) DO UPDATE SET run_id = excluded.run_id, tokens = excluded.tokens,"
-            " cost = excluded.cost, raw_json = excluded.raw_json, cost_nano = excluded.cost_nano,"
-            " currency = excluded.currency, basis = excluded.basis, day_status = excluded.day_status,"
-            " updated_at = excluded.updated_at",
-            rows,
-        )
-
-    def _resolve_slots(self, batch: Batch, run_id: str) -> None:
-        self.db.many(
-            "INSERT INTO slots(task, key, status, due_at, attempts, run_id, epoch, changed_at, read_at)"
-            " VALUES (?, ?, 'success', ?, 1, ?, 1, ?, ?) ON CONFLICT(task, key) DO UPDATE SET"
-            " status = 'success', attempts = attempts + 1, epoch = epoch + 1, run_id = excluded.run_id, reason = '',"
-            " changed_at = excluded.changed_at, read_at = excluded.read_at",
-            [
-                (batch.task, day, day + "T00:00:00.000Z", run_id, batch.observed_at, batch.observed_at)
-                for day in batch.days
-            ],
-        )
+        return Ledger(self.db).store(batch, run_id=run_id)
 
 
 class Run:
@@ -318,28 +162,3 @@ class Run:
         begun = ("running", self.started_at, None, None)
         head = (self.id, self.plugin_name, *(ended if self.skipped else begun))
         return (*head, self.task, self.invocation_id, *span)
-
-
-def chain_of(before: str, head: Sequence[str], *, added: Iterable[Sequence[Any]], closed: Sequence[int]) -> str:
-    """The link of one batch: SHA-256 over the link before it, its head, its lines in order, and the ids it closed.
-
-    Each of the four stands on a line of its own, the last three as JSON (ASCII, no spaces), so that anyone can
-    compute it again from the tables.
-    """
-    from hashlib import sha256
-    from itertools import islice
-    from json import JSONEncoder
-
-    encode = JSONEncoder(separators=(",", ":")).encode
-    digest = sha256(f"{before}\n{encode(list(head))}\n[".encode("ascii"))
-    lines, comma = iter(added), ""
-    for block in iter(lambda: list(islice(lines, _HASHED_AT_ONCE)), []):
-        digest.update(f"{comma}{encode(block)[1:-1]}".encode("ascii"))
-        comma = ","
-    digest.update(f"]\n{encode(list(closed))}\n".encode("ascii"))
-    return digest.hexdigest()
-
-
-def _order(line: Sequence[Any]) -> tuple[str, ...]:
-    """Sorts lines by their text, whatever is None or a number among the values."""
-    return tuple(map(str, line))

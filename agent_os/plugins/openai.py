@@ -61,7 +61,8 @@ class OpenAI(Collector):
                 amount = row.part("amount")  # `value` is in whole units of `currency` (dollars): a number or its text
                 where = {"project": row.text("project_id"), "line_item": row.text("line_item")}
                 quantity = row.quantity("quantity")
-                yield row.cost(amount.value("value"), amount.value("currency"), where, quantity=quantity)
+                unit = row.text("quantity_unit")
+                yield row.cost(amount.value("value"), amount.value("currency"), where, quantity=quantity, unit=unit)
                 continue
             where = dimensions(row)
             if page.report == "usage/completions" or row.value("input_tokens") is not None:
