@@ -123,6 +123,19 @@ def test_a_stderr_that_takes_nothing_does_not_change_the_exit_code(
     assert done.returncode == (2 if "nonsense" in words else 0)
 
 
+def test_a_reader_that_leaves_does_not_undo_an_export(tmp_path: Path) -> None:
+    """The file is there: telling its name to nobody is no failure."""
+    collected(tmp_path)
+    process = start("--task", "export", "--quiet", "--out", str(tmp_path / "x.csv"), home=tmp_path)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), err) == (0, b"")
+    assert (tmp_path / "x.csv").read_text().count("\n") == 73
+
+
 # --- limits
 
 

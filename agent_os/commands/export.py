@@ -7,7 +7,7 @@ import sys
 
 from .. import exits
 from ..core.errors import ConfigError, UsageError
-from . import emit, emit_json
+from . import emit, emit_json, work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,10 +47,12 @@ def execute(args: Arguments) -> int:
             totals = write(args, file, table=table, form=form)
     summary = summed(totals)
     home.log.info("exported", f"{summary} written to {path}", rows=totals.rows)
-    if args.json and args.out != "-":
-        emit_json({"path": path, "rows": totals.rows, "sums": sums(totals)})
-    elif args.out != "-":
-        emit(path)
+    if args.out != "-":
+        with work_done():
+            if args.json:
+                emit_json({"path": path, "rows": totals.rows, "sums": sums(totals)})
+            else:
+                emit(path)
     return exits.OK
 
 

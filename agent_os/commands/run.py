@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from .. import __version__, exits
 from ..core.clock import iso
 from ..core.errors import ConfigError, UsageError
-from . import emit, emit_json
+from . import emit, emit_json, work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,17 +138,11 @@ def code_of(outcomes: Sequence[Outcome]) -> int:
 
 def report(args: Arguments, outcomes: Sequence[Outcome]) -> None:
     """The table at the end of a run, or its JSON. A reader that left does not undo the run."""
-    try:
+    with work_done():
         if args.json:
             emit_json({"outcomes": [as_json(outcome) for outcome in outcomes]})
         elif not args.quiet:
             emit(as_table(outcomes))
-        if sys.stdout:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        from ..main import drop_output
-
-        drop_output()
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

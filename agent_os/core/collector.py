@@ -5,7 +5,7 @@ The kernel does the rest once for all: paging and its guards, keys, retries, che
 
 from __future__ import annotations
 
-from .errors import ConfigError, KeyRefusedError, PermanentError
+from .errors import AgentOSError, ConfigError, KeyRefusedError, PermanentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class Collector:
         answered: dict[str, set[str]] = {}
         for page in self.fetch(window):
             answered.setdefault(page.report, set()).update(day for day, _ in page.buckets)
-            records.extend(self.normalize(page))
+            with _naming(self.name):
+                records.extend(self.normalize(page))
             pages.append(page._replace(buckets=()))  # the bytes are kept, what was parsed from them is not
         for report in self._absent:  # also one that answered a part of the window before it was refused
             answered.pop(report, None)
@@ -204,8 +205,9 @@ class Collector:
         base = (self._settings.get(setting) or default).rstrip("/")
         try:
             reply = self._last = self._http.get(base + path, query=query, headers=self.headers())
-        except PermanentError as error:
-            if error.status not in _REFUSED:
+        except AgentOSError as error:
+            error.hint = error.hint.replace("the base URL setting", setting)
+            if not isinstance(error, PermanentError) or error.status not in _REFUSED:
                 raise
             raise KeyRefusedError(
                 f"{self.name} refused the key in {self.key_name} ({error.message})",

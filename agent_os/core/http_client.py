@@ -18,7 +18,7 @@ from .http_answer import Answer, Reply, explain, judge
 from .http_target import Target, check_header, join_host, proxy_for, read_target
 from .http_tls import distrust, trust
 from .http_wire import GarbledError, TooLargeError, Wire, read_body, read_headers, read_some
-from .retry import CATCHES_UP, should_retry
+from .retry import CATCHES_UP, UnreachableError, should_retry
 
 if TYPE_CHECKING:
     import ssl
@@ -215,7 +215,14 @@ class HttpClient:
             self._keep_secret(proxy)
             self._log.info("http.proxy", f"requests to {target.host} go through the proxy {shown}", proxy=shown)
         authorization = f"Basic {b64encode(proxy.login).decode('ascii')}" if proxy.login else ""
-        wire.connect(proxy.host, proxy.port)
+        try:
+            wire.connect(proxy.host, proxy.port)
+        except OSError as error:
+            if self._is_aborted:
+                raise
+            reason = error.strerror or "no answer in time"
+            message = f"the proxy {shown}, through which {target.host} is asked, cannot be reached: {reason}"
+            raise UnreachableError(message, hint=f"correct or unset https_proxy; {CATCHES_UP}") from error
         status = wire.tunnel(join_host(target.host, target.port), authorization)
         if status != 200:
             message = f"the proxy {shown} does not connect to {target.host}: it answered {status}"

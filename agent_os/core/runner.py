@@ -198,7 +198,10 @@ class Runner:
                 )
             due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
             if order.is_open:
-                due = within_reach(due, today=today, asked=self._store.asked(task))
+                wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task))
+                if len(due) < len(wanted):
+                    left_out = f"{task}: {wanted[0]} and other days are too long ago to be caught up unasked"
+                    self._log.info("days.left_out", f"{left_out}; --since {wanted[0]} asks for them", task=task)
             work.outcome.span = span
             work.windows = windows(due, today=today)
 
