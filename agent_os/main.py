@@ -5,7 +5,6 @@ The error boundary is here and nowhere else. `--version` must be there at once: 
 
 from __future__ import annotations
 
-import os
 import sys
 
 from . import __version__, exits
@@ -26,7 +25,7 @@ def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if words in (["--version"], ["-V"]):
+    if "--version" in words or words == ["-V"]:
         return _Boundary().call(_version)
     if not words or words in (["--help"], ["-h"]):
         return _Boundary().call(lambda: _help(exits.OK if words else exits.USAGE))
@@ -86,6 +85,8 @@ class _Boundary:
             code = command()
             if sys.stdout:
                 sys.stdout.flush()
+            if code != exits.OK:
+                self._say_json(code, "not everything was done", "the lines above say what failed")
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
             code = self._judge(error)
         finally:
@@ -98,8 +99,11 @@ class _Boundary:
 
         if isinstance(error, SystemExit):  # argparse, after it printed a verb's help
             return int(error.code or 0)
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, OSError):
+            from .commands import drop_output
+
             drop_output()
+        if isinstance(error, BrokenPipeError):
             return exits.PIPE
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
@@ -107,7 +111,7 @@ class _Boundary:
         ours = _as_ours(error)
         if ours is None:
             return self._fault(error)
-        return self._say(_code_of(ours), ours.message, ours.hint)
+        return self._say(exits.of(ours), ours.message, ours.hint)
 
     def _fault(self, error: BaseException) -> int:
         """A fault of the program: the traceback goes to the log, a sentence to the person."""
@@ -121,7 +125,7 @@ class _Boundary:
         return self._say(exits.BUG, f"a fault in Agent OS: {type(error).__name__}: {error}", where)
 
     def _say(self, code: int, message: str, hint: str) -> int:
-        """One line on stderr (and in the log, when there is a home); with --json the exit as JSON after it."""
+        """One line on stderr, and in the log when there is a home."""
         home = self.args and self.args.opened
         from .core.errors import sentence
 
@@ -132,14 +136,20 @@ class _Boundary:
             from .core.text import safe
 
             _write_error("error: " + safe(Redactor().text(sentence(message, hint))))
-        if self.args and self.args.json and sys.stderr:
-            import json
-
-            redact = home.redactor.text if home else str
-            name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
-            record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}
-            _write_error(json.dumps(record))
+        self._say_json(code, message, hint)
         return code
+
+    def _say_json(self, code: int, message: str, hint: str) -> None:
+        """With --json the last line of stderr is the exit, for programs."""
+        if not (self.args and self.args.json and sys.stderr):
+            return
+        import json
+
+        home = self.args.opened
+        redact = home.redactor.text if home else str
+        name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
+        record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}
+        _write_error(json.dumps(record))
 
     def _close(self) -> None:
         home = self.args and self.args.opened
@@ -148,20 +158,6 @@ class _Boundary:
                 home.close()
             except Exception as error:  # noqa: BLE001 (everything is stored by now; the exit code must stand)
                 _write_error(f"warning: closing the database: {error}")
-
-
-def _code_of(error: AgentOSError) -> int:
-    """The exit code of an error of ours."""
-    from .core.errors import BusyError, ConfigError, ResourceError, StoreError, UsageError
-
-    codes: tuple[tuple[type[AgentOSError], int], ...] = (
-        (UsageError, exits.USAGE),
-        (ConfigError, exits.CONFIG),
-        (BusyError, exits.BUSY),
-        (StoreError, exits.DATA),
-        (ResourceError, exits.ENV),
-    )
-    return next((code for kind, code in codes if isinstance(error, kind)), exits.FAILED)
 
 
 def _as_ours(error: BaseException) -> Optional[AgentOSError]:
@@ -173,7 +169,6 @@ def _as_ours(error: BaseException) -> Optional[AgentOSError]:
     if isinstance(error, MemoryError):
         return ResourceError("the memory that this process may use is used up", hint="raise the limit (ulimit -v)")
     if isinstance(error, OSError):
-        drop_output()
         return os_failure(f"using {error.filename}" if error.filename else "writing the output", error)
     if type(error).__module__ == "sqlite3" and isinstance(error, Exception):
         from .core.db import failure
@@ -189,13 +184,3 @@ def _write_error(line: str) -> None:
             sys.stderr.flush()
     except (OSError, ValueError):
         pass  # nobody is listening; the exit code says it too
-
-
-def drop_output() -> None:
-    """Let what is still buffered for a reader that left go nowhere, instead of failing once more at exit."""
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
-    except OSError:
-        pass
