@@ -9,6 +9,7 @@ RUN := $(VENV)/bin/python
 # The names under "dev" in pyproject.toml, which is the one place that lists them.
 DEV := import re; print(*re.findall(r'^    "(.+)",$$', open("pyproject.toml").read().split("dev = [")[1].split("\n]")[0], re.M), sep="\n")
 ARGS ?=
+BENCHES := $(filter-out table __init__,$(basename $(notdir $(wildcard bench/*.py))))
 
 .PHONY: help demo build test check verify smoke bench clean
 
@@ -36,7 +37,7 @@ smoke: build ## start the built file as badly as machines start things
 	.ci/smoke agent_os.pyz
 
 bench: $(TOOLS) ## print the tables of bench/
-	@for table in bench/*.py; do echo; $(RUN) $$table || exit 1; done
+	@for name in $(BENCHES); do echo; $(RUN) -m bench.$$name || exit 1; done
 
 clean: ## remove what was built, and the environments
 	rm -rf build dist .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis agent_os.pyz billing_tracker.pyz

@@ -9,7 +9,6 @@ writes them in our order, as anyone who wants the same bytes twice must.
 from __future__ import annotations
 
 import csv
-import os
 import sqlite3
 import sys
 import tempfile
@@ -117,14 +116,14 @@ def write_plainly(path: str, out: str, *, table: str, order: str = "") -> None:
             writer.writerows(block)
 
 
-def write_ours(path: str, out: str, *, table: str, format: str) -> None:  # noqa: A002 - as in the product
+def write_ours(path: str, out: str, *, table: str, kind: str) -> None:
     with Path(out).open("wb") as stream:
-        write_export(open_database(path), table=table, format=format, out=stream)
+        write_export(open_database(path), table=table, format=kind, out=stream)
 
 
 def main(rows: int = 1_000_000, rounds: int = 5) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path, out = os.path.join(folder, "agent_os.db"), os.path.join(folder, "out")
+        path, out = f"{folder}/agent_os.db", f"{folder}/out"
         apart(partial(fill, path, rows))
         for table in COLUMNS:
             works = {
@@ -132,8 +131,8 @@ def main(rows: int = 1_000_000, rounds: int = 5) -> None:
                 "csv.writer, our order": partial(
                     write_plainly, path, out, table=table, order=f"ORDER BY {ORDERS[table]}"
                 ),
-                "export csv": partial(write_ours, path, out, table=table, format="csv"),
-                "export jsonl": partial(write_ours, path, out, table=table, format="jsonl"),
+                "export csv": partial(write_ours, path, out, table=table, kind="csv"),
+                "export jsonl": partial(write_ours, path, out, table=table, kind="jsonl"),
             }
             title = f"{rows:,} rows of {table}"
             measure(works, rounds=rounds, floor="csv.writer, any order", title=title)

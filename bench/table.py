@@ -44,7 +44,7 @@ def _child(work: Work) -> None:
 
 
 def apart(work: Work) -> Sample:
-    """Run `work` in a child process. Raises RuntimeError when it fails: a number from that is worse than none."""
+    """Run `work` in a child process. Raises RuntimeError when it fails: that is no measurement."""
     sys.stdout.flush()
     began = time.perf_counter()
     pid = os.fork()

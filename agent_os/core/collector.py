@@ -149,9 +149,9 @@ class Collector:
         records: list[Record] = []
         answered: dict[str, set[str]] = {}
         for page in self.fetch(window):
-            pages.append(page)
             answered.setdefault(page.report, set()).update(day for day, _ in page.buckets)
             records.extend(self.normalize(page))
+            pages.append(page._replace(buckets=()))  # the bytes are kept, what was parsed from them is not
         if not pages:
             raise PermanentError(f"{self.name} answered nothing for {window}")
         days = [day for day in window if all(day in known for known in answered.values())]

@@ -1,7 +1,8 @@
 """Tables as CSV or JSON Lines: exact, inert in a spreadsheet, and the same bytes every time.
 
-Reads only, in one transaction, a few hundred rows at a time. Opens no file: where the bytes go is the caller's affair.
-SQLite builds each line in one call; Python looks closer only where a block of lines holds something unusual (ADR 0003).
+Reads only, in one transaction, and holds a few hundred rows at a time. Opens no file: where the bytes go
+is the caller's. SQLite builds each line in one call; Python looks closer only where a block of lines holds something
+unusual (ADR 0003).
 """
 
 from __future__ import annotations
@@ -15,119 +16,22 @@ from datetime import timezone
 from functools import lru_cache
 from itertools import chain, islice
 
+from .columns import SEPARATOR, TABLES, Column, Table
 from .errors import StoreError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from typing import Any, BinaryIO, Callable, NamedTuple, Optional
-else:
-    from typing import NamedTuple
+    from typing import Any, BinaryIO, Callable, Optional
 
 FORMATS = ("csv", "jsonl")
 _ROWS_A_BLOCK = 250
 
-# The unit separator stands between cells until a block is written. JSON never holds it raw, so it is never data.
-_SEPARATOR = "\x1f"
 _SPACES = " \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_FORMULA_MAY_START = re.compile(f"{_SEPARATOR}[{_SPACES}=+@-]")
+_FORMULA_MAY_START = re.compile(f"{SEPARATOR}[{_SPACES}=+@-]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NOT_ASCII = re.compile("[^\x00-\x7f]+")
-
-
-class _Column(NamedTuple):
-    """One column of an export: its kind is "text", "integer", "number" (integer or decimal text) or "money" (nano)."""
-
-    name: str
-    kind: str = "text"
-    source: str = ""
-    nullable: bool = False
-
-    @property
-    def value(self) -> str:
-        """SQL of what is stored."""
-        return self.source or self.name
-
-    @property
-    def plain(self) -> str:
-        """SQL of the value as people read it; NULL stays NULL."""
-        return _money_text(self.value) if self.kind == "money" else self.value
-
-    @property
-    def cell(self) -> str:
-        """SQL of the value as text; NULL becomes the empty cell."""
-        text = f"CAST({self.value} AS TEXT)" if self.kind in {"integer", "number"} else self.plain
-        return f"COALESCE({text}, '')" if self.nullable else text
-
-
-class _Table(NamedTuple):
-    """What is exported, from which rows, in which order. `each` lists the pieces that are read one after the other."""
-
-    columns: tuple[_Column, ...]
-    rows: str
-    order: str
-    day: str
-    each: str = ""
-    sums: tuple[str, str, str, str] = ("NULL", "''", "''", "NULL")  # nano, currency, basis, tokens
-
-
-def _columns(names: str) -> tuple[_Column, ...]:
-    return tuple(_Column(name) for name in names.split())
-
-
-_COST_NANO = _Column("cost", "money", "cost_nano", nullable=True)
-_AMOUNT_NANO = _Column("cost", "money", "amount_nano", nullable=True)
-
-_TABLES = {
-    "results": _Table(
-        columns=(
-            *_columns("date provider"),
-            _Column("tokens", "integer", nullable=True),
-            _COST_NANO,
-            *_columns("currency basis day_status run_id created_at updated_at"),
-        ),
-        rows="FROM results",
-        order="date, provider",
-        day="date",
-        sums=("cost_nano", "currency", "basis", "tokens"),
-    ),
-    # No index has the order of the lines, and none is worth its weight: day by day, a sort is small. The index is named
-    # so that no planner, whatever its statistics, sorts the whole table instead.
-    "lines": _Table(
-        columns=(
-            *_columns("date provider kind report account project model api_key line_item cost_type token_type tier"),
-            *_columns("context region"),
-            _Column("quantity", "number", nullable=True),
-            _Column("unit"),
-            _AMOUNT_NANO,
-            *_columns("currency basis observed_at"),
-            _Column("batch_id", "integer"),
-        ),
-        rows="FROM result_lines INDEXED BY result_lines_now WHERE superseded_at IS NULL AND date = ? AND provider = ?",
-        order="{line}",
-        day="date",
-        each="SELECT DISTINCT date, provider FROM result_lines INDEXED BY result_lines_now WHERE superseded_at IS NULL",
-        sums=("amount_nano", "currency", "basis", "NULL"),
-    ),
-    "runs": _Table(
-        columns=(
-            _Column("id", nullable=True),
-            *_columns("plugin_name status started_at"),
-            _Column("finished_at", nullable=True),
-            _Column("error", nullable=True),
-            *_columns("task invocation_id"),
-            _Column("window_start", nullable=True),
-            _Column("window_end", nullable=True),
-            _Column("requests", "integer"),
-            _Column("notes"),
-        ),
-        rows="FROM runs",
-        order="started_at, id",
-        day="started_at",
-    ),
-}
-TABLES = tuple(_TABLES)
 
 
 @dataclass
@@ -148,7 +52,7 @@ def format_file_name(table: str, format: str, moment: datetime) -> str:  # noqa:
     return f"agent_os-{table}-{moment.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}.{format}"
 
 
-def write_export(  # noqa: PLR0913 - one call says which rows, how and where to, all by name
+def write_export(  # noqa: PLR0913 - what the command line asks, one keyword each
     connection: sqlite3.Connection,
     *,
     table: str,
@@ -163,20 +67,20 @@ def write_export(  # noqa: PLR0913 - one call says which rows, how and where to,
     amount is empty. JSON Lines: the same names, ASCII, cost as a string, null where unknown. Raises StoreError where a
     cell cannot be what its column says (or holds NUL, in CSV); whatever `out.write` raises passes through.
     """
-    if table not in _TABLES or format not in FORMATS:
+    if table not in TABLES or format not in FORMATS:
         raise UsageError(
             f"export: there is no table {table!r} in the format {format!r}",
-            hint=f"tables: {', '.join(_TABLES)}; formats: {', '.join(FORMATS)}",
+            hint=f"tables: {', '.join(TABLES)}; formats: {', '.join(FORMATS)}",
         )
-    chosen, totals = _TABLES[table], Totals()
-    encode: Callable[[_Table, Sequence[str]], bytes] = _csv if format == "csv" else _jsonl
+    chosen, totals = TABLES[table], Totals()
+    encode: Callable[[Table, Sequence[str]], bytes] = _csv if format == "csv" else _jsonl
     if format == "csv":
         out.write((",".join(column.name for column in chosen.columns) + "\r\n").encode())
     with _snapshot(connection), _damage_named(table):
-        rows = _rows(connection, chosen, form=format, since=since, until=until)
+        rows = _rows(connection, chosen, kind=format, since=since, until=until)
         while block := list(islice(rows, _ROWS_A_BLOCK)):
-            out.write(encode(chosen, [row[0] for row in block]))
             _add(totals, block)
+            out.write(encode(chosen, [row[0] for row in block]))
         _require_integers(totals)
     return totals
 
@@ -184,40 +88,11 @@ def write_export(  # noqa: PLR0913 - one call says which rows, how and where to,
 # Reading
 
 
-def _money_text(nano: str) -> str:
-    """SQL: the shortest exact decimal of an amount in 10^-9, two decimals at least.
-
-    Quotient and remainder are taken before the sign is turned: the smallest integer has no positive twin.
-    """
-
-    def magnitude(sign: str) -> str:
-        units, rest = f"{sign}({nano} / 1000000000)", f"{sign}({nano} % 1000000000)"
-        return (
-            f"CASE WHEN {nano} % 10000000 = 0 THEN printf('%d.%02d', {units}, {rest} / 10000000)"
-            f" ELSE rtrim(printf('%d.%09d', {units}, {rest}), '0') END"
-        )
-
-    return f"CASE WHEN {nano} >= 0 THEN {magnitude('')} WHEN {nano} < 0 THEN '-' || {magnitude('-')} END"
-
-
-def _csv_line(table: _Table) -> str:
-    """SQL of a row as one JSON array of strings, the separator between its cells: `["a<US>b<US>12.50"]`.
-
-    json_array is one call for all cells, and escapes every character that could be mistaken for structure.
-    """
-    cells = ", ".join(column.cell for column in table.columns)
-    return f"replace(json_array({cells}), '\",\"', char({ord(_SEPARATOR)}))"
-
-
-def _json_line(table: _Table) -> str:
-    return "json_object(" + ", ".join(f"'{column.name}', {column.plain}" for column in table.columns) + ")"
-
-
 def _rows(
     connection: sqlite3.Connection,
-    table: _Table,
+    table: Table,
     *,
-    form: str,
+    kind: str,
     since: Optional[str],
     until: Optional[str],
 ) -> Iterator[tuple[Any, ...]]:
@@ -226,9 +101,9 @@ def _rows(
     The order is an outermost ORDER BY, which SQL guarantees; lines are never joined by an aggregate inside SQLite,
     whose order is only a habit. Both formats share it. All SQL here is made of constants; values are bound.
     """
-    line = _csv_line(table) if form == "csv" else _json_line(table)
+    line = table.csv_line if kind == "csv" else table.json_line
     select = f"SELECT {line}, {', '.join(table.sums)} {table.rows}"
-    order = f" ORDER BY {table.order.format(line='1' if form == 'csv' else _csv_line(table))}"
+    order = f" ORDER BY {table.order.format(line=table.csv_line)}"
     limits = [(f"{table.day} >= ?", since), (f"{table.day} < ?", until)]
     asked = [limit for limit, value in limits if value is not None]
     values = [value for _, value in limits if value is not None]
@@ -261,15 +136,15 @@ def _compact(value: object) -> str:
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """One read transaction: a writer beside us is seen wholly or not at all. The caller's, where one is open."""
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN")
+    """One read transaction, so that a writer beside us is seen wholly or not at all; or that of the caller."""
+    ours = not connection.in_transaction
+    if ours:
+        connection.execute("BEGIN")
     try:
         yield
     finally:
-        connection.execute("ROLLBACK")
+        if ours and connection.in_transaction:  # SQLite ends it by itself after some errors
+            connection.execute("ROLLBACK")
 
 
 @contextmanager
@@ -278,7 +153,7 @@ def _damage_named(table: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "UTF-8" not in str(error) and "BLOB" not in str(error):
+        if not any(sign in str(error) for sign in ("UTF-8", "BLOB", "user-defined function")):
             raise
         raise _damaged(f"exporting {table}: a cell holds bytes that are not text") from error
 
@@ -290,17 +165,22 @@ def _damaged(message: str) -> StoreError:
 # Adding up
 
 
-def _add(totals: Totals, rows: Iterable[tuple[Any, ...]]) -> None:
+def _add(totals: Totals, rows: Sequence[tuple[Any, ...]]) -> None:
+    _, nanos, currencies, bases, tokens = zip(*rows)
     costs = totals.cost_nano
+    # Nearly every block has one currency and one basis: then the adding is one call.
+    if currencies.count(currencies[0]) == bases.count(bases[0]) == len(rows):
+        groups = [(currencies[0], bases[0], [nano for nano in nanos if nano is not None])]
+    else:
+        groups = [(*key, [nano]) for *key, nano in zip(currencies, bases, nanos) if nano is not None]
     try:
-        for _, nano, currency, basis, tokens in rows:
-            totals.rows += 1
-            if nano is not None:
-                costs[currency, basis] = costs.get((currency, basis), 0) + nano
-            if tokens is not None:
-                totals.tokens += tokens
+        for currency, basis, known in groups:
+            if known:
+                costs[currency, basis] = costs.get((currency, basis), 0) + sum(known)
+        totals.tokens += sum([count for count in tokens if count is not None])
     except TypeError as error:
-        raise _damaged("export: an amount is stored as text") from error
+        raise _damaged("export: an amount or a number of tokens is stored as text") from error
+    totals.rows += len(rows)
 
 
 def _require_integers(totals: Totals) -> None:
@@ -312,31 +192,33 @@ def _require_integers(totals: Totals) -> None:
 # Writing
 
 
-def _jsonl(_: _Table, lines: Sequence[str]) -> bytes:
+def _jsonl(_: Table, lines: Sequence[str]) -> bytes:
     text = "\n".join(lines) + "\n"
     if not text.isascii():
         text = _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
     return text.encode("ascii")
 
 
-def _csv(table: _Table, lines: Sequence[str]) -> bytes:
+def _csv(table: Table, lines: Sequence[str]) -> bytes:
     bare = [line[2:-2] for line in lines]
     if _is_usual(bare):
         return _usual_csv(bare).encode()
-    return "".join([_usual_csv([line]) if _is_usual([line]) else _careful_csv(table, line) for line in bare]).encode()
+    pairs = zip(lines, bare)
+    return "".join([_usual_csv([b]) if _is_usual([b]) else _careful_csv(table, line) for line, b in pairs]).encode()
 
 
 def _is_usual(bare: Sequence[str]) -> bool:
-    r"""Whether no cell holds a quote, a line break, a control character or NUL (JSON wrote a \ for each) or may start a
-    formula. A raw quote is left only around a NULL that the schema forbids.
+    """Whether no cell holds a quote, a line break, a control character or NUL, nor may start a formula.
+
+    JSON wrote a backslash for each of the former, so that looking for one character finds them all.
     """
-    text = _SEPARATOR + _SEPARATOR.join(bare)
-    return "\\" not in text and '"' not in text and _FORMULA_MAY_START.search(text) is None
+    text = SEPARATOR + SEPARATOR.join(bare)
+    return "\\" not in text and _FORMULA_MAY_START.search(text) is None
 
 
 def _usual_csv(bare: Sequence[str]) -> str:
     text = "\r\n".join(bare) + "\r\n"
-    return (_quote_commas(text) if "," in text else text).replace(_SEPARATOR, ",")
+    return (_quote_commas(text) if "," in text else text).replace(SEPARATOR, ",")
 
 
 def _quote_commas(text: str) -> str:
@@ -344,9 +226,9 @@ def _quote_commas(text: str) -> str:
     pieces: list[str] = []
     done, comma = 0, text.find(",")
     while comma >= 0:
-        start = 1 + max(text.rfind(_SEPARATOR, done, comma), text.rfind("\n", done, comma))
+        start = 1 + max(text.rfind(SEPARATOR, done, comma), text.rfind("\n", done, comma))
         line_end = text.find("\r", comma)
-        cell_end = text.find(_SEPARATOR, comma, line_end)
+        cell_end = text.find(SEPARATOR, comma, line_end)
         end = line_end if cell_end < 0 else cell_end
         pieces += (text[done:start], '"', text[start:end], '"')
         done, comma = end, text.find(",", end)
@@ -354,13 +236,13 @@ def _quote_commas(text: str) -> str:
     return "".join(pieces)
 
 
-def _careful_csv(table: _Table, bare: str) -> str:
-    cells = json.loads('["' + bare.replace(_SEPARATOR, '","') + '"]')
-    return ",".join([_cell(column, cell or "") for column, cell in zip(table.columns, cells)]) + "\r\n"
+def _careful_csv(table: Table, line: str) -> str:
+    cells = json.loads(line.replace(SEPARATOR, '","'))
+    return ",".join([_cell(column, cell) for column, cell in zip(table.columns, cells)]) + "\r\n"
 
 
 @lru_cache(maxsize=4096)
-def _cell(column: _Column, text: str) -> str:
+def _cell(column: Column, text: str) -> str:
     """One CSV cell. A number is written as it is; where it is none, writing it unguarded could run a formula."""
     if "\0" in text:
         raise _damaged(f"export: a value of {column.name} holds a NUL character, which no CSV can carry")
