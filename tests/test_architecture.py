@@ -360,8 +360,9 @@ WATCHER = """
 import importlib, json, os, signal, sys, threading
 import argparse, logging, ssl, sqlite3, http.server, urllib.request, email.utils, encodings.idna  # done before we look
 seen, now = {}, None
-EVENTS = tuple("socket. subprocess. os.system os.mkdir os.remove os.rename os.chdir os.chmod os.exec os.fork os.kill os.putenv "
-               "os.unsetenv sqlite3.connect shutil. tempfile. signal.".split())
+EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod",
+          "os.exec", "os.putenv", "os.unsetenv", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.",
+          "signal.")
 def watch(event, args):
     if now is None:
         return
