@@ -19,13 +19,8 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-<<<<<<< HEAD
-    "clock columns errors migrations money redactor text",
-    "archive days files http_target http_tls http_wire signals strict_json",
-=======
     "clock errors migrations money redactor text",
     "archive columns days files http_target http_tls http_wire signals strict_json",
->>>>>>> main
     "db dotenv lock logger model",
     "config opening retry store",
     "export home http_answer",
@@ -107,11 +102,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-<<<<<<< HEAD
-    "SQL": r"core/(db|migrations|store|opening|export|columns)\.py|commands/demo\.py",
-=======
     "SQL": r"core/(db|migrations|store|opening|columns|export)\.py|commands/demo\.py",
->>>>>>> main
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",
@@ -369,14 +360,8 @@ WATCHER = """
 import importlib, json, os, signal, sys, threading
 import argparse, logging, ssl, sqlite3, http.server, urllib.request, email.utils, encodings.idna  # done before we look
 seen, now = {}, None
-<<<<<<< HEAD
-EVENTS = ("socket.", "subprocess.", "os.system", "os.mkdir", "os.remove", "os.rename", "os.chdir", "os.chmod",
-          "os.exec", "os.putenv", "os.unsetenv", "os.fork", "os.kill", "sqlite3.connect", "shutil.", "tempfile.",
-          "signal.")
-=======
 EVENTS = tuple("socket. subprocess. os.system os.mkdir os.remove os.rename os.chdir os.chmod os.exec os.fork os.kill"
                " os.putenv os.unsetenv sqlite3.connect shutil. tempfile. signal.".split())
->>>>>>> main
 def watch(event, args):
     if now is None:
         return
