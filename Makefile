@@ -7,7 +7,7 @@ endif
 TOOLS := $(VENV)/.ready
 RUN := $(VENV)/bin/python
 # The names under "dev" in pyproject.toml, which is the one place that lists them.
-DEV := import re; print(*re.findall(r'^    "(.+)",$$', open("pyproject.toml").read().split("dev = [")[1].split("\n]")[0], re.M), sep="\n")
+DEV := import re; print(*re.findall(r"^    \x22(.+)\x22,$$", open("pyproject.toml").read().split("dev = [")[1].split("\n]")[0], re.M), sep="\n")
 ARGS ?=
 BENCHES := $(filter-out table __init__,$(basename $(notdir $(wildcard bench/*.py))))
 
