@@ -212,16 +212,19 @@ def show(outcomes: Sequence[Outcome]) -> None:
     rows: list[tuple[str, ...]] = []
     for outcome in outcomes:
         if outcome.span is None:
-            rows.append((outcome.provider, outcome.status, "", "", "", "", "", outcome.error))
+            rows.append((outcome.provider, "disabled", "", "", "", "", "", ""))
             continue
         days = [str(len(outcome.new_days)), str(len(outcome.restated_days)), str(outcome.missing_days)]
         figures = [thousands(outcome.tokens or 0), money_text(outcome.money)]
-        took = span(outcome.seconds) if outcome.requests else "no request"
+        took = "no request" if outcome.status == "skipped" else span(outcome.seconds)
         rows.append((outcome.provider, outcome.status, *days, *figures, took))
     emit_table(header, rows, right={2, 3, 4, 5, 6})
     spans = sorted({str(outcome.span) for outcome in outcomes if outcome.span})
     if len(spans) == 1:
         emit(f"{spans[0]}, UTC days; the last days may still change.")
+    for outcome in outcomes:
+        if outcome.status == "skipped":
+            emit(f"{outcome.provider}: {outcome.error}")
 
 
 def money_text(money: Sequence[tuple[str, str, int]]) -> str:
