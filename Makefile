@@ -7,11 +7,11 @@ endif
 TOOLS := $(VENV)/.ready
 RUN := $(VENV)/bin/python
 # The names under "dev" in pyproject.toml, which is the one place that lists them.
-DEV := import re; print(*re.findall(r'^    "(.+)",$$', open("pyproject.toml").read().split("dev = [")[1].split("\n]")[0], re.M), sep="\n")
+DEV := import re; print(*re.findall(r"^    \x22(.+)\x22,$$", open("pyproject.toml").read().split("dev = [")[1].split("\n]")[0], re.M), sep="\n")
 ARGS ?=
 BENCHES := $(filter-out table __init__,$(basename $(notdir $(wildcard bench/*.py))))
 
-.PHONY: help demo build test check verify smoke bench clean
+.PHONY: help demo build test vendored check verify smoke bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' Makefile | awk -F'#' '{printf "%-15s %s\n", $$1, $$2}'
@@ -24,6 +24,12 @@ build: ## make agent_os.pyz; needs nothing but Python 3.9 or newer
 
 test: $(TOOLS) ## run the tests (ARGS="-k money" chooses)
 	$(RUN) -m pytest $(ARGS)
+
+vendored: $(TOOLS) ## run all tests against a copy of the folder inside another project
+	rm -rf build/project && mkdir -p build/project/acme/_vendor && touch build/project/acme/__init__.py build/project/acme/_vendor/__init__.py
+	cp -R agent_os build/project/acme/_vendor/
+	PYTHONPATH=build/project AGENT_OS_TEST_PACKAGE=acme._vendor.agent_os $(RUN) -m pytest -p no:cacheprovider -m "not slow" \
+		--ignore tests/test_architecture.py --ignore tests/test_archive.py $(ARGS)
 
 check: $(TOOLS) ## lint, formatting, types
 	$(RUN) -m ruff check

@@ -6,6 +6,7 @@ in full, each value a word of its own) are read here directly; whatever else is 
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .core.clock import Clock
@@ -32,6 +33,8 @@ VERBS = {
 # Options of every command, and of `--task`: name -> (metavar or "" for a switch, help).
 COMMON = {
     "--home": ("DIR", "folder of the database, log and settings (default: AGENT_OS_HOME, else here)"),
+    "--db-path": ("FILE", "the database (AGENT_OS_DB_PATH)"),
+    "--log-file": ("FILE", "the log (AGENT_OS_LOG_FILE)"),
     "--json": ("", "print JSON instead of text"),
     "--quiet": ("", "say nothing but warnings and errors"),
     "--verbose": ("", "say more"),
@@ -40,7 +43,7 @@ RUN = {
     "--task": ("NAME", "the task to run"),
     "--app": ("MODULE", "an app whose tasks to offer too, such as apps.billing_tracker"),
     "--since": ("DAY", "first UTC day, as 2026-11-21; it is included"),
-    "--until": ("DAY", "the UTC day to stop before; it is not included"),
+    "--until": ("DAY", "the UTC day to stop before, not included; alone: 35 days (the look-back) up to it"),
     "--force": ("", "ask again for every day, whatever is stored"),
     "--table": ("TABLE", "export: results (default), lines or runs"),
     "--format": ("FORMAT", "export: csv (default) or jsonl"),
@@ -81,6 +84,8 @@ class Arguments:
         self.task = ""
         self.app = ""
         self.home = ""
+        self.db_path: Optional[str] = None
+        self.log_file: Optional[str] = None
         self.since: Optional[str] = None
         self.until: Optional[str] = None
         self.table: Optional[str] = None
@@ -98,12 +103,22 @@ class Arguments:
             from .core.home import open_home
 
             self._opened = open_home(
-                self.home, clock=self.clock, stderr=sys.stderr, quiet=self.quiet or self.hushed, verbose=self.verbose,
+                self.home,
+                flags=self._flags(),
+                clock=self.clock,
+                stderr=sys.stderr,
+                quiet=self.quiet or self.hushed,
+                verbose=self.verbose,
                 environ=self.environ,
-            )  # fmt: skip
+            )
             for warning in self._opened.settings.warnings:
                 self._opened.log.warning("config.open_to_others", warning)
         return self._opened
+
+    def _flags(self) -> dict[str, str]:
+        """The settings that stand on the command line; paths there are meant from the current directory."""
+        named = {"AGENT_OS_DB_PATH": self.db_path, "AGENT_OS_LOG_FILE": self.log_file}
+        return {name: path and os.path.abspath(path) for name, path in named.items() if path is not None}
 
     def days(self) -> tuple[Optional[str], Optional[str]]:
         """--since (included) and --until (not included), checked. Raises UsageError."""
@@ -154,14 +169,14 @@ def _scan(words: Sequence[str]) -> Optional[Arguments]:
         value = next(left, "") if metavar else True
         if not value or (metavar and str(value).startswith("-") and not (word == "--out" and value == "-")):
             return None
-        setattr(args, word[2:], value)
+        setattr(args, word[2:].replace("-", "_"), value)
     return args if args.task else None
 
 
 def _parse(words: Sequence[str]) -> Arguments:
     """The same by argparse."""
     args = Arguments()
-    verb = next((word for word in words if word in VERBS), "")
+    verb = _verb_of(words)
     parser = _parser(verb)
     try:
         parser.parse_args(list(words), namespace=args)
@@ -174,6 +189,17 @@ def _parse(words: Sequence[str]) -> Arguments:
     elif args.task:
         raise UsageError(f"--task and the verb {args.verb} exclude each other", hint="give one of them")
     return args
+
+
+def _verb_of(words: Sequence[str]) -> str:
+    """The verb among the words; a word after an option that takes a value is that value."""
+    options = {**COMMON, **RUN}
+    before = ""
+    for word in words:
+        if word in VERBS and not options.get(before, ("", ""))[0]:
+            return word
+        before = word
+    return ""
 
 
 class _WrongWordsError(Exception):

@@ -21,3 +21,13 @@ WORST_FIRST = (BUG, DATA, ENV, CONFIG, FAILED, BUSY, OK)
 def worst(codes: "list[int]") -> int:
     """The one code that several reasons come to."""
     return min(codes, key=WORST_FIRST.index, default=OK)
+
+
+def of(error: BaseException) -> int:
+    """The code that an error comes to; for one that is not of ours, a fault of the program."""
+    from .core.errors import AgentOSError, BusyError, ConfigError, ResourceError, StoreError, UsageError
+
+    codes = ((UsageError, USAGE), (ConfigError, CONFIG), (BusyError, BUSY), (StoreError, DATA), (ResourceError, ENV))
+    if not isinstance(error, AgentOSError):
+        return BUG
+    return next((code for kind, code in codes if isinstance(error, kind)), FAILED)

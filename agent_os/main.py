@@ -5,7 +5,6 @@ The error boundary is here and nowhere else. `--version` must be there at once: 
 
 from __future__ import annotations
 
-import os
 import sys
 
 from . import __version__, exits
@@ -26,7 +25,7 @@ def main(argv: Optional[Sequence[str]] = None, *, clock: Optional[Clock] = None)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if words in (["--version"], ["-V"]):
+    if "--version" in words or words == ["-V"]:
         return _Boundary().call(_version)
     if not words or words in (["--help"], ["-h"]):
         return _Boundary().call(lambda: _help(exits.OK if words else exits.USAGE))
@@ -92,11 +91,13 @@ class _Boundary:
                     sys.stdout.flush()
             finally:
                 ended()
+            if code != exits.OK:
+                self._say_json(code, "not everything was done", "the lines above say what failed")
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
             code = self._judge_anyhow(error)
         finally:
             self._close()
-            drop_output()
+            _drop_output()
         return code
 
     def _judge_anyhow(self, error: BaseException) -> int:
@@ -106,7 +107,7 @@ class _Boundary:
         except Exception as worse:  # noqa: BLE001 (the last resort: there is nobody left to pass it to)
             ours = _as_ours(worse)
             _write_error(f"error: {ours.message if ours else f'{type(error).__name__}: {error}'}")
-            return _code_of(ours) if ours else exits.BUG
+            return exits.of(ours) if ours else exits.BUG
 
     def _judge(self, error: BaseException) -> int:
         """The exit code that an exception comes to; whatever has to be said of it is said."""
@@ -122,7 +123,7 @@ class _Boundary:
         ours = _as_ours(error, self.args)
         if ours is None:
             return self._fault(error)
-        return self._say(_code_of(ours), ours.message, ours.hint)
+        return self._say(exits.of(ours), ours.message, ours.hint)
 
     def _fault(self, error: BaseException) -> int:
         """A fault of the program: the traceback goes to the log, a sentence to the person."""
@@ -136,7 +137,7 @@ class _Boundary:
         return self._say(exits.BUG, f"a fault in Agent OS: {type(error).__name__}: {error}", where)
 
     def _say(self, code: int, message: str, hint: str) -> int:
-        """One line on stderr (and in the log, when there is a home); with --json the exit as JSON after it."""
+        """One line on stderr, and in the log when there is a home."""
         home = self.args and self.args.opened
         from .core.errors import sentence
 
@@ -147,14 +148,20 @@ class _Boundary:
             from .core.text import safe
 
             _write_error("error: " + safe(Redactor().text(sentence(message, hint))))
-        if self.args and self.args.json and sys.stderr:
-            import json
-
-            redact = home.redactor.text if home else str
-            name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
-            record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}
-            _write_error(json.dumps(record))
+        self._say_json(code, message, hint)
         return code
+
+    def _say_json(self, code: int, message: str, hint: str) -> None:
+        """With --json the last line of stderr is the exit, for programs."""
+        if not (self.args and self.args.json and sys.stderr):
+            return
+        import json
+
+        home = self.args.opened
+        redact = home.redactor.text if home else str
+        name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
+        record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}
+        _write_error(json.dumps(record))
 
     def _close(self) -> None:
         home = self.args and self.args.opened
@@ -163,20 +170,6 @@ class _Boundary:
                 home.close()
             except Exception as error:  # noqa: BLE001 (everything is stored by now; the exit code must stand)
                 _write_error(f"warning: closing the database: {error}")
-
-
-def _code_of(error: AgentOSError) -> int:
-    """The exit code of an error of ours."""
-    from .core.errors import BusyError, ConfigError, ResourceError, StoreError, UsageError
-
-    codes: tuple[tuple[type[AgentOSError], int], ...] = (
-        (UsageError, exits.USAGE),
-        (ConfigError, exits.CONFIG),
-        (BusyError, exits.BUSY),
-        (StoreError, exits.DATA),
-        (ResourceError, exits.ENV),
-    )
-    return next((code for kind, code in codes if isinstance(error, kind)), exits.FAILED)
 
 
 def _as_ours(error: BaseException, args: Optional[Arguments] = None) -> Optional[AgentOSError]:
@@ -205,18 +198,10 @@ def _write_error(line: str) -> None:
         pass  # nobody is listening; the exit code says it too
 
 
-def drop_output() -> None:
-    """Let what cannot be written to a reader that left, or to a full disk, go nowhere.
+def _drop_output() -> None:
+    from .commands import drop_output
 
-    Python would try once more at exit, and let its own code (120) replace ours.
-    """
-    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        try:
-            if stream:
-                stream.flush()
-        except ValueError:  # closed
-            pass
-        except OSError:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, number)
-            os.close(null)
+    try:
+        drop_output()
+    except OSError:
+        pass  # no file can be opened any more; the exit code stands

@@ -410,3 +410,10 @@ def test_the_lists_of_this_file_name_what_exists():
     """A rule about a module that is gone rules nothing."""
     gone = [name for name in [*(f"core.{name}" for name in RANK), *LEAN] if name not in BY_NAME]
     assert not gone, f"not in agent_os/ any more: {', '.join(gone)}"
+
+
+def test_the_architecture_page_shows_these_ranks():
+    """Who reads docs/ARCHITECTURE.md sees the house as it stands."""
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for rank, names in enumerate(RANKS):
+        assert f"    {rank}  {names}\n" in page

@@ -152,18 +152,19 @@ def test_shiv_can_read_the_file(pyz):
     assert '"shiv_version": "1.0.8"' in done.stdout
 
 
-def test_bytecode_does_not_tell_what_else_the_compiler_had_in_mind(tmp_path):
+@pytest.mark.parametrize("python", PYTHONS, ids=lambda python: python.version)
+def test_bytecode_does_not_tell_what_else_the_compiler_had_in_mind(tmp_path, python):
     """marshal marks shared objects; a process that holds the same names elsewhere must write the same bytes."""
-    source = 'def f(self, path, key):\n    return path in {"b", "a", "cc"}, key, 12345678901234567890, self, "path"\n'
+    source = 'def f(self, seldom_used, key):\n    return key in {"b", "a", "cc"}, key.seldom, 2.5, self, "two words"\n'
     (tmp_path / "m.py").write_text(source)
     script = str(ROOT / "boot" / "bytecode.py")
     crowd = (
-        f"import argparse, json, re; held = ['path', 'cc', {source!r}]; import runpy, sys; sys.argv[1:] = ['b.bin']; "
+        "import argparse, json, re, runpy, sys; seldom_used = 1; held = ['seldom', 'two words', 'cc', 'f', 'm.py']; "
     )
-    crowd += f"runpy.run_path({script!r}, run_name='__main__')"
-    environ = {"PYTHONHASHSEED": "0"}
+    crowd += f"sys.argv[1:] = ['b.bin']; runpy.run_path({script!r}, run_name='__main__')"
     for words in ([script, "a.bin"], ["-c", crowd]):
-        subprocess.run([sys.executable, *words], input="m m.py", text=True, cwd=tmp_path, env=environ, check=True)
+        command, environ = [python.path, *words], {"PYTHONHASHSEED": "0"}
+        subprocess.run(command, input="m m.py", text=True, cwd=tmp_path, env=environ, check=True)
     assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
 
 

@@ -37,6 +37,15 @@ def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def rows(home: Path, sql: str) -> list[tuple[object, ...]]:
+    """What the database of a home answers."""
+    connection = sqlite3.connect(home / "agent_os.db")
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
 def write_env(home: Path, sandbox: Sandbox) -> None:
     text = (
         f"OPENAI_ADMIN_KEY={sandbox.openai_key}\nOPENAI_BASE_URL={sandbox.openai_base_url}\n"
@@ -104,7 +113,7 @@ WRONG = [
     (["--task", "run_all", "--since", "2026-02-31"], "2026-11-21"),
     (["--task", "run_all", "--since", "2999-01-01"], "future"),
     (["--task", "run_all", "--since", "2026-01-02", "--until", "2026-01-02"], "not included"),
-    (["--task", "run_all", "--out", "x.csv"], "export"),
+    (["--task", "run_all", "--out", "x.csv"], "leave it out"),
     (["--task", "export", "--table", "lime"], "lines"),
     (["--task", "export", "--format", "xml"], "jsonl"),
     (["--task", "run_all", "results"], "exclude"),
@@ -142,7 +151,7 @@ def test_a_fault_of_the_program_is_one_sentence_and_exit_70(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The traceback is in the log, not on the screen."""
-    monkeypatch.setattr("agent_os.commands.config.emit", lambda _: 1 / 0)
+    monkeypatch.setattr("agent_os.commands.config.emit_table", lambda *_: 1 / 0)
     assert main(["config", "--home", str(tmp_path)]) == 70
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
@@ -196,7 +205,7 @@ def test_a_reader_that_leaves_does_not_undo_a_run(tmp_path: Path) -> None:
         process.stderr.read()
         process.stderr.close()
         assert process.wait() == 0
-    assert sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT count(*) FROM results").fetchone() == (72,)
+    assert rows(tmp_path, "SELECT count(*) FROM results") == [(72,)]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
@@ -227,8 +236,8 @@ def test_a_signal_ends_a_run_in_order(tmp_path: Path, number: int) -> None:
         code, _, err = finish(process)
     assert code == 128 + number
     assert "Traceback" not in err
-    rows = sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT status, substr(error, 1, 11) FROM runs").fetchall()
-    assert rows == [("failed", "interrupted")] * 2
+    found = rows(tmp_path, "SELECT status, substr(error, 1, 11) FROM runs")
+    assert found == [("failed", "interrupted")] * 2
 
 
 def test_a_killed_run_is_made_good_by_the_next(tmp_path: Path) -> None:
@@ -248,11 +257,10 @@ def test_a_killed_run_is_made_good_by_the_next(tmp_path: Path) -> None:
         code, _, err = finish(start("--task", "run_all", home=tmp_path))
         assert code == 0, err
         today = sandbox.clock.today()
-        connection = sqlite3.connect(tmp_path / "agent_os.db")
-        assert connection.execute("SELECT count(*) FROM runs WHERE status = 'running'").fetchone() == (0,)
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("SELECT count(*), max(date) FROM results").fetchone() == (72, today)
-        for provider, date, tokens, nano in connection.execute("SELECT provider, date, tokens, cost_nano FROM results"):
+        assert rows(tmp_path, "SELECT count(*) FROM runs WHERE status = 'running'") == [(0,)]
+        assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+        assert rows(tmp_path, "SELECT count(*), max(date) FROM results") == [(72, today)]
+        for provider, date, tokens, nano in rows(tmp_path, "SELECT provider, date, tokens, cost_nano FROM results"):
             assert sandbox.ledger.truth(provider, date) == (tokens, nano)
 
 
@@ -268,7 +276,33 @@ def test_eight_runs_at_once_make_one_set_of_requests(tmp_path: Path) -> None:
         first = [entry for entry in sandbox.requests("anthropic", "cost_report") if not dict(entry.query).get("page")]
         spans = [dict(entry.query)["starting_at"] for entry in first]
         assert len([span for span in spans if spans.count(span) > 1]) == 0
-    assert sqlite3.connect(tmp_path / "agent_os.db").execute("SELECT count(*) FROM results").fetchone() == (72,)
+    assert rows(tmp_path, "SELECT count(*) FROM results") == [(72,)]
+
+
+def test_a_flag_wins_over_every_other_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And `config` says that it did; a path on the command line is meant from where one is."""
+    (tmp_path / ".env").write_text("AGENT_OS_DB_PATH=from_env.db\n")
+    (tmp_path / ".env").chmod(0o600)
+    assert main(["config", "--json", "--home", str(tmp_path), "--db-path", "here.db"]) == 0
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert found["AGENT_OS_DB_PATH"]["source"] == "flag"
+    assert found["AGENT_OS_DB_PATH"]["value"] == str(Path.cwd() / "here.db")
+
+
+def test_the_value_of_an_option_is_no_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder may be named as a verb is."""
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse(["--home", "demo", "results", "--since", "2026-01-01"]).verb == "results"
+
+
+def test_a_failing_run_with_json_ends_in_the_exit_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also when the run itself came to an end: the last line of stderr."""
+    with Sandbox() as sandbox:
+        write_env(tmp_path, sandbox)
+        sandbox.fault("openai", "costs", "nan")
+        assert main(["--task", "run_all", "--json", "--home", str(tmp_path)]) == 1
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["code"] == 1
 
 
 def test_wrong_words_are_told_from_right_ones() -> None:

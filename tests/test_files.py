@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent_os.core.errors import ConfigError, ResourceError
-from agent_os.core.files import atomic_write, check_plain, lock_fd, make_private_dir, open_private, unlock_fd
+from agent_os.core.files import atomic_write, check_plain, lock_fd, open_private, unlock_fd
 
 ROOT = Path(__file__).parent.parent
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX modes, FIFOs and links")
@@ -142,8 +142,6 @@ def test_a_path_that_no_system_takes_is_refused(path):
         open_private(path, CREATE)
     with pytest.raises(ConfigError, match="writing"), atomic_write(path):
         pass
-    with pytest.raises(ConfigError, match="making the folder"):
-        make_private_dir(path)
 
 
 # open_private
@@ -225,47 +223,6 @@ def test_a_folder_that_may_not_be_written_to_is_said(tmp_path):
     with pytest.raises(ResourceError, match="Permission denied"):
         open_private(str(tmp_path / "x"), CREATE)
     tmp_path.chmod(0o700)
-
-
-# make_private_dir
-
-
-@posix
-def test_new_folders_are_private_whatever_the_umask(tmp_path, umask):
-    """0700, and so is each missing one above."""
-    make_private_dir(str(tmp_path / "a" / "b" / "c"))
-    assert [mode(tmp_path / name) for name in ("a", "a/b", "a/b/c")] == [0o700] * 3
-    make_private_dir(str(tmp_path / "a" / "b" / "c"))
-
-
-@posix
-def test_an_existing_folder_stays_as_it_is(tmp_path):
-    """Its mode is its owner's choice, and a linked home is a home."""
-    (tmp_path / "home").mkdir(mode=0o755)
-    (tmp_path / "home").chmod(0o755)
-    (tmp_path / "linked").symlink_to(tmp_path / "home")
-    make_private_dir(str(tmp_path / "home"))
-    make_private_dir(str(tmp_path / "linked" / "x") + os.sep)
-    assert mode(tmp_path / "home") == 0o755
-    assert (tmp_path / "home" / "x").is_dir()
-
-
-def test_a_relative_folder_is_made_where_we_are(tmp_path, monkeypatch):
-    """Also with a name alone, and `.` exists already."""
-    monkeypatch.chdir(tmp_path)
-    make_private_dir("one/two")
-    make_private_dir("three")
-    make_private_dir(".")
-    assert (tmp_path / "one" / "two").is_dir()
-    assert (tmp_path / "three").is_dir()
-
-
-def test_a_file_in_the_way_of_a_folder_is_said(tmp_path):
-    """A sentence with the path."""
-    (tmp_path / "file").write_bytes(b"")
-    for path in (tmp_path / "file", tmp_path / "file" / "x"):
-        with pytest.raises(ConfigError, match=f"making the folder {path}"):
-            make_private_dir(str(path))
 
 
 # atomic_write

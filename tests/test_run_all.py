@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,44 @@ def test_a_report_the_organization_lacks_is_noted_and_not_fatal(world: World) ->
     assert world.stored("openai") == world.truth("openai", world.days())
     assert len(answer.outcomes["openai"]["notes"]) == 2
     assert "images" in world.rows("SELECT notes FROM runs WHERE plugin_name = 'openai'")[0][0]
+
+
+def test_a_report_that_is_lost_takes_no_day_and_no_figure_with_it(world: World) -> None:
+    """What was known of it stays and counts; a day is not lost because the report failed for a part of the window."""
+    world.collect()
+    before = world.stored("openai")
+    world.sandbox.knobs.absent_reports = {"embeddings": 403}
+    answer = world.collect("--force")
+    assert answer.outcomes["openai"]["days_restated"] == 0
+    assert world.stored("openai") == before
+    world.sandbox.knobs.absent_reports = {}
+    world.sandbox.fault("openai", "images", "not_found", nth=2)
+    answer = world.collect("--since", world.day(80), "--until", world.day(40))
+    assert answer.outcomes["openai"]["days_new"] == 40
+
+
+def test_a_clock_that_was_ahead_settles_nothing(world: World) -> None:
+    """Days read by a run of the future are read again once the clock is right."""
+    now = world.clock.now
+    world.clock.now = lambda: now() + timedelta(days=60)
+    world.collect("--since", world.day(20))
+    world.clock.now = now
+    answer = world.collect()
+    assert "read later than now" in answer.err
+    assert answer.outcomes["openai"]["days_missing"] == 0
+    statuses = "SELECT DISTINCT day_status FROM results WHERE date > ? AND date <= ?"
+    assert world.rows(statuses, world.day(30), world.day(1)) == [("provisional",)]
+
+
+def test_the_day_that_ends_while_we_ask_may_be_left_out(world: World) -> None:
+    """Planned before midnight, answered after it: what was open when the asking began need not be there."""
+    real = world.clock.now
+    last_second = real().replace(hour=23, minute=59, second=59) - timedelta(days=1)
+    world.clock.now = lambda: real() if world.sandbox.journal else last_second
+    world.sandbox.fault("openai", "costs", "missing_last_bucket", times=9)
+    answer = world.collect("--since", world.day(5))
+    assert answer.code == 0, answer.err
+    assert sorted(world.stored("openai")) == [world.day(number) for number in (5, 4, 3, 2)]
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -377,6 +377,7 @@ def test_page_faults(sandbox, openai):
     page = spoiled("has_more_without_token")
     assert (page["has_more"], page["next_page"]) == (True, None)
     assert spoiled("missing_bucket")["data"] == good["data"][:2] + good["data"][3:]
+    assert spoiled("missing_last_bucket")["data"] == good["data"][:-1]
     assert spoiled("duplicate_bucket")["data"][:-1] == good["data"]
     assert spoiled("duplicate_bucket")["data"][-1] in good["data"]
     assert spoiled("bucket_out_of_range")["data"][-1]["start_time"] == good["data"][-1]["start_time"] - 400 * 86400

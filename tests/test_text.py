@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_os.core.text import csv_guard, nearest, plural, safe, span, table, thousands
+from agent_os.core.text import nearest, plural, safe, span, table, thousands
 
 UNSAFE = [
     *range(0x20),
@@ -154,25 +154,3 @@ def test_a_mistyped_word_finds_its_neighbour():
     assert nearest("EXPORT", choices) == "export"
     assert nearest("xyzzy", choices) is None
     assert nearest("", []) is None
-
-
-@pytest.mark.parametrize(
-    ("raw", "guarded"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+1", "'+1"),
-        ("-1", "'-1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
-        ("  =1", "'  =1"),
-        ("a=1", "a=1"),
-        ("", ""),
-        ("   ", "   "),
-        ("'=1", "'=1"),
-        ("project", "project"),
-    ],
-)
-def test_no_cell_begins_a_formula(raw, guarded):
-    """A project named `=HYPERLINK(...)` is text in the spreadsheet too."""
-    assert csv_guard(raw) == guarded

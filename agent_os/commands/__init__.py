@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from typing import Any, Optional
 
 
@@ -35,7 +37,33 @@ class work_done:  # noqa: N801 (reads as a word of the statement it is used in)
             error = left
         if not isinstance(error, BrokenPipeError):
             return False
-        from ..main import drop_output
-
         drop_output()
         return True
+
+
+def drop_output() -> None:
+    """What cannot be written to a reader that left, or to a full disk, goes nowhere.
+
+    Python would try once more at exit, and let its own code (120) replace ours.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except ValueError:  # closed
+            pass
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+
+
+def emit_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> None:
+    """Print a table, not wider than the terminal where there is one."""
+    from ..core.text import table
+
+    try:
+        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout else None
+    except (OSError, ValueError):
+        width = None
+    emit(table(header, rows, right=right, width=width))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json
+from . import emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(args: Arguments) -> int:
     """List the settings that the kernel, the collectors and the files of this home know."""
     from ..core.config import is_secret
-    from ..core.text import table
     from .run import chosen
 
     home = args.open()
@@ -30,10 +29,10 @@ def execute(args: Arguments) -> int:
     rows = [("home", settings.home, "flag" if args.home else "AGENT_OS_HOME or the current directory")]
     for name in sorted(names):
         value, source = settings.find(name)
-        shown = ("set, not shown" if value else "") if is_secret(name) else value
+        shown = "set, not shown" if value and is_secret(name) else value
         rows.append((name, home.redactor.text(shown), source))
     if args.json:
         emit_json([dict(zip(("name", "value", "source"), row)) for row in rows])
     else:
-        emit(table(("setting", "value", "from"), rows))
+        emit_table(("setting", "value", "from"), rows)
     return exits.OK

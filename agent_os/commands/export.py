@@ -11,17 +11,17 @@ from . import emit, emit_json, work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import BinaryIO
 
     from ..arguments import Arguments
     from ..core.export import Totals
 
-TABLES = ("results", "lines", "runs")
-FORMATS = ("csv", "jsonl")
-
 
 def execute(args: Arguments) -> int:
     """Write the file, then say where it is (stdout) and what it adds up to (stderr)."""
+    from ..core.columns import TABLES
+    from ..core.export import FORMATS
     from ..core.files import atomic_write
 
     table = one_of("--table", args.table or "results", TABLES)
@@ -65,7 +65,7 @@ def write(args: Arguments, out: BinaryIO, *, table: str, form: str) -> Totals:
     return write_export(connection, table=table, format=form, since=since, until=until, out=out)
 
 
-def one_of(option: str, value: str, known: tuple[str, ...]) -> str:
+def one_of(option: str, value: str, known: Iterable[str]) -> str:
     """The value, if it is a known one. Raises UsageError."""
     if value not in known:
         raise UsageError(f"{option} {value[:40]!r} is not known", hint=f"it is one of {', '.join(known)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json
+from . import emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Arguments) -> int:
     """Print every span of missing days with its reason."""
+    from ..core.days import CATCH_UP_DAYS, add_days
     from .run import chosen, order_of
 
     home = args.open()
@@ -31,21 +32,19 @@ def execute(args: Arguments) -> int:
     found: list[dict[str, Any]] = []
     for collector in chosen("run_all", home):
         span = order.span(today=today, first=store.first_day(collector.task))
-        found += holes(collector, span, store)
+        found += holes(collector, span, store, reach=add_days(today, -CATCH_UP_DAYS))
     if args.json:
         emit_json(found)
     elif not found:
         emit("no day is missing")
     else:
-        from ..core.text import table
-
         rows = [(each["provider"], each["since"], each["last"], str(each["days"]), each["reason"]) for each in found]
-        emit(table(("provider", "from", "to", "days", "why"), rows, right={3}))
+        emit_table(("provider", "from", "to", "days", "why"), rows, right={3})
     return exits.OK
 
 
-def holes(collector: Collector, span: Window, store: Store) -> list[dict[str, Any]]:
-    """Consecutive missing days with the same reason, as one entry each."""
+def holes(collector: Collector, span: Window, store: Store, *, reach: str) -> list[dict[str, Any]]:
+    """Consecutive missing days with the same reason, as one entry each; a run by itself goes back to `reach`."""
     reads, reasons = store.reads(collector.task, span), store.reasons(collector.task, span)
     found: list[dict[str, Any]] = []
     before = ""
@@ -53,7 +52,7 @@ def holes(collector: Collector, span: Window, store: Store) -> list[dict[str, An
         if day in reads:
             before = ""
             continue
-        reason = why(collector, reasons.get(day, ""))
+        reason = why(collector, reasons.get(day, ""), out_of_reach=day < reach)
         if before and found and found[-1]["reason"] == reason:
             found[-1]["last"] = day
             found[-1]["days"] += 1
@@ -63,8 +62,12 @@ def holes(collector: Collector, span: Window, store: Store) -> list[dict[str, An
     return found
 
 
-def why(collector: Collector, failure: str) -> str:
+def why(collector: Collector, failure: str, *, out_of_reach: bool) -> str:
     """Why a day is missing, in words."""
     if failure:
         return f"failed: {failure}"
-    return collector.disabled or "not asked for yet (off, asleep or never run); the next run does"
+    if collector.disabled:
+        return collector.disabled
+    if out_of_reach:
+        return "further back than a run goes by itself; --task run_all --since asks for it"
+    return "not asked for yet (off, asleep or never run); the next run does"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json
+from . import emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ def execute(args: Any) -> int:
     elif not rows:
         emit("no run is recorded")
     else:
-        emit(as_table(rows))
+        show(rows)
     return exits.OK
 
 
-def as_table(rows: list[tuple[Any, ...]]) -> str:
+def show(rows: list[tuple[Any, ...]]) -> None:
     """A line a run; the reason or error last, where it may be long."""
     from ..core.clock import from_iso
-    from ..core.text import span, table
+    from ..core.text import span
 
     lines = []
     for run_id, task, _, status, started_at, finished_at, error, requests, notes in rows:
         seconds = (from_iso(finished_at) - from_iso(started_at)).total_seconds() if finished_at else 0.0
         took = span(max(0.0, seconds)) if finished_at else ""
         lines.append((started_at[:19] + "Z", task, status, str(requests), took, run_id, error or notes or ""))
-    return table(("started", "task", "status", "requests", "took", "run", "what was said"), lines, right={3})
+    emit_table(("started", "task", "status", "requests", "took", "run", "what was said"), lines, right={3})

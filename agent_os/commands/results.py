@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json
+from . import emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def execute(args: Arguments) -> int:
     elif not rows:
         emit("no day is stored for this span; `gaps` says why")
     else:
-        emit(as_text(rows))
+        show(rows)
     return exits.OK
 
 
@@ -52,10 +52,10 @@ def as_json(row: tuple[Any, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_text(rows: list[tuple[Any, ...]]) -> str:
+def show(rows: list[tuple[Any, ...]]) -> None:
     """A table of the days, then the sums."""
     from ..core.money import shown
-    from ..core.text import table, thousands
+    from ..core.text import thousands
 
     def figure(nano: int | None) -> str:
         return "unknown" if nano is None else shown(nano)
@@ -74,4 +74,4 @@ def as_text(rows: list[tuple[Any, ...]]) -> str:
         for key, (tokens, nano) in sorted(sums.items())
     ]
     header = ("date", "provider", "tokens", "cost", "currency", "basis", "day")
-    return table(header, [*lines, *totals], right={2, 3})
+    emit_table(header, [*lines, *totals], right={2, 3})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import __version__, exits
 from ..core.clock import iso
 from ..core.errors import ConfigError, UsageError
-from . import emit, emit_json, work_done
+from . import emit, emit_json, emit_table, work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,14 +32,10 @@ def execute(args: Arguments) -> int:
     home = args.open()
     tasks = app_tasks(args.app)
     if args.task in tasks:
-        from ..core.app import Context
-
-        emit(tasks[args.task](Context(home)))
-        return exits.OK
+        refuse(args, ("since", "until", "force", "json", *EXPORT_ONLY))
+        return run_app_task(tasks[args.task], home)
     collectors = chosen(args.task, home, others=list(tasks))
-    misplaced = next((name for name in EXPORT_ONLY if getattr(args, name) is not None), "")
-    if misplaced:
-        raise UsageError(f"--{misplaced} belongs to --task export, not to {args.task}", hint="leave it out")
+    refuse(args, EXPORT_ONLY)
     order = order_of(args, home)
     if all(collector.disabled for collector in collectors):
         raise nothing_set_up(collectors, home)
@@ -54,6 +50,29 @@ def execute(args: Arguments) -> int:
     return code_of(outcomes)
 
 
+def refuse(args: Arguments, options: Sequence[str]) -> None:
+    """Raise UsageError for an option that means nothing to the task."""
+    for name in options:
+        if getattr(args, name) not in (None, False):
+            raise UsageError(f"--{name} means nothing to the task {args.task}", hint="leave it out")
+
+
+def run_app_task(task: Task, home: Home) -> int:
+    """Run a task of an app; what it logs with the standard `logging` goes to the log of this home."""
+    import logging
+
+    from ..core.app import Context
+    from ..core.logger import stdlib_bridge
+
+    bridge = stdlib_bridge(home.log)
+    logging.getLogger().addHandler(bridge)
+    try:
+        emit(task(Context(home)))
+    finally:
+        logging.getLogger().removeHandler(bridge)
+    return exits.OK
+
+
 def app_tasks(named: str) -> dict[str, Task]:
     """The tasks of the apps that are built into this file, and of the one that was named."""
     from ..core.archive import bundled_apps
@@ -62,7 +81,10 @@ def app_tasks(named: str) -> dict[str, Task]:
     for module in [*bundled_apps(), *([named] if named else [])]:
         from ..core.app import load_app
 
-        found.update(load_app(module).tasks)
+        for name, task in load_app(module).tasks.items():
+            if name in found or name in ("run_all", "export") or name.startswith("fetch_"):
+                raise ConfigError(f"the app {module} has a task {name}, a name that is taken", hint="rename its task")
+            found[name] = task
     return found
 
 
@@ -105,12 +127,16 @@ def connect(collector: Collector, home: Home) -> HttpClient:
 
 def order_of(args: Arguments, home: Home) -> Order:
     """Which days are meant. Raises UsageError for days that are none or cannot be asked for."""
+    from ..core.days import FIRST_DAY
     from ..core.runner import Order
 
     since, until = args.days()
     today = args.clock.today()
     if since is not None and since > today:
         raise UsageError(f"--since {since} lies in the future", hint=f"today is {today}, in UTC")
+    early = next((day for day in (since, until) if day is not None and day < FIRST_DAY), None)
+    if early:
+        raise UsageError(f"no provider has anything from {early}", hint=f"the earliest day is {FIRST_DAY}")
     lookback = home.settings.whole("AGENT_OS_LOOKBACK_DAYS", least=1, most=3660)
     return Order(since=since, until=until, force=args.force, lookback_days=lookback)
 
@@ -126,14 +152,13 @@ def nothing_set_up(collectors: Sequence[Collector], home: Home) -> ConfigError:
 
 
 def code_of(outcomes: Sequence[Outcome]) -> int:
-    """0 when nothing failed; 7 when this machine was in the way; 3 when no provider that has a key took it; else 1."""
+    """0 when nothing failed; 3 when no provider that has a key took it; else the worst of what went wrong."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     tried = [outcome for outcome in outcomes if not outcome.disabled]
-    if not failed:
-        return exits.OK
-    if any(outcome.met_a_limit for outcome in failed):
-        return exits.ENV
-    return exits.CONFIG if all(outcome.key_refused for outcome in tried) else exits.FAILED
+    if failed and all(outcome.key_refused for outcome in tried):
+        return exits.CONFIG
+    codes = [exits.of(outcome.cause) if outcome.cause else exits.FAILED for outcome in failed]
+    return exits.worst([exits.FAILED if code == exits.CONFIG else code for code in codes])
 
 
 def report(args: Arguments, outcomes: Sequence[Outcome]) -> None:
@@ -142,7 +167,7 @@ def report(args: Arguments, outcomes: Sequence[Outcome]) -> None:
         if args.json:
             emit_json({"outcomes": [as_json(outcome) for outcome in outcomes]})
         elif not args.quiet:
-            emit(as_table(outcomes))
+            show(outcomes)
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -166,29 +191,34 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         ],
         "requests": outcome.requests,
         "seconds": round(outcome.seconds, 3),
-        "error": outcome.error or None,
+        "reason": outcome.error if outcome.status == "skipped" else None,
+        "error": outcome.error if outcome.status == "failed" else None,
         "hint": outcome.hint or None,
         "notes": outcome.notes,
     }
 
 
-def as_table(outcomes: Sequence[Outcome]) -> str:
+def show(outcomes: Sequence[Outcome]) -> None:
     """What a person wants to know of a run, a line a provider."""
-    from ..core.text import span, table, thousands
+    from ..core.text import span, thousands
 
     header = ("provider", "result", "days new", "restated", "missing", "tokens", "cost", "time")
     rows: list[tuple[str, ...]] = []
     for outcome in outcomes:
         if outcome.span is None:
-            rows.append((outcome.provider, outcome.status, "", "", "", "", "", outcome.error))
+            rows.append((outcome.provider, "disabled", "", "", "", "", "", ""))
             continue
         days = [str(len(outcome.new_days)), str(len(outcome.restated_days)), str(outcome.missing_days)]
         figures = [thousands(outcome.tokens or 0), money_text(outcome.money)]
-        took = span(outcome.seconds) if outcome.requests else "no request"
+        took = "no request" if outcome.status == "skipped" else span(outcome.seconds)
         rows.append((outcome.provider, outcome.status, *days, *figures, took))
+    emit_table(header, rows, right={2, 3, 4, 5, 6})
     spans = sorted({str(outcome.span) for outcome in outcomes if outcome.span})
-    caption = f"\n{spans[0]}, UTC days; the last days may still change." if len(spans) == 1 else ""
-    return table(header, rows, right={2, 3, 4, 5, 6}) + caption
+    if len(spans) == 1:
+        emit(f"{spans[0]}, UTC days; the last days may still change.")
+    for outcome in outcomes:
+        if outcome.status == "skipped":
+            emit(f"{outcome.provider}: {outcome.error}")
 
 
 def money_text(money: Sequence[tuple[str, str, int]]) -> str:

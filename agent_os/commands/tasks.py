@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json
+from . import emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Arguments) -> int:
     """List every task with its state."""
-    from ..core.text import table
     from .run import app_tasks, chosen
 
     collectors = chosen("run_all", args.open())
@@ -33,5 +32,5 @@ def execute(args: Arguments) -> int:
     if args.json:
         emit_json([dict(zip(("task", "state", "what"), row)) for row in rows])
     else:
-        emit(table(("task", "state", "what it does"), rows))
+        emit_table(("task", "state", "what it does"), rows)
     return exits.OK

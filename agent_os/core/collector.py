@@ -108,6 +108,25 @@ class Collector:
 
     # what the kernel does for it
 
+    def daily_pages(
+        self,
+        window: Window,
+        reports: Mapping[str, Sequence[str]],
+        *,
+        path: str,
+        required: Sequence[str],
+        span: Callable[[Window], list[tuple[str, str]]],
+    ) -> Iterator[Page]:
+        """The pages of reports in daily buckets: each report with what it is grouped by, in parts of `most_days`.
+
+        A report that is not `required` may be one that the organization does not have.
+        """
+        width = [("bucket_width", "1d"), ("limit", str(self.most_days))]
+        for part in window.parts(self.most_days):
+            for report, groups in reports.items():
+                query = [*span(part), *width, *(("group_by[]", name) for name in groups)]
+                yield from self.pages(report, path + report, query, window=part, optional=report not in required)
+
     def pages(
         self, report: str, path: str, query: Sequence[tuple[str, str]], *, window: Window, optional: bool = False
     ) -> Iterator[Page]:

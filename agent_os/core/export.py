@@ -31,7 +31,7 @@ _ROWS_A_BLOCK = 250
 _SPACES = " \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _FORMULA_MAY_START = re.compile(f"{SEPARATOR}[{_SPACES}=+@-]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_NOT_ASCII = re.compile("[^\x00-\x7f]+")
+_NOT_ASCII = re.compile("[^\x00-\x7f]{1,16}")  # short, so that what is remembered of them stays small
 
 
 @dataclass
@@ -195,8 +195,17 @@ def _require_integers(totals: Totals) -> None:
 def _jsonl(_: Table, lines: Sequence[str]) -> bytes:
     text = "\n".join(lines) + "\n"
     if not text.isascii():
-        text = _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
+        text = _NOT_ASCII.sub(_escape, text)
     return text.encode("ascii")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _escaped(found[0])
+
+
+@lru_cache(maxsize=4096)
+def _escaped(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def _csv(table: Table, lines: Sequence[str]) -> bytes:
@@ -238,20 +247,24 @@ def _quote_commas(text: str) -> str:
 
 def _careful_csv(table: Table, line: str) -> str:
     cells = json.loads(line.replace(SEPARATOR, '","'))
-    return ",".join([_cell(column, cell) for column, cell in zip(table.columns, cells)]) + "\r\n"
+    pairs = zip(table.columns, cells)
+    return ",".join([_text(x) if column.kind == "text" else _number(column, x) for column, x in pairs]) + "\r\n"
 
 
-@lru_cache(maxsize=4096)
-def _cell(column: Column, text: str) -> str:
-    """One CSV cell. A number is written as it is; where it is none, writing it unguarded could run a formula."""
+@lru_cache(maxsize=256)
+def _text(text: str) -> str:
+    """One CSV cell: a ' before what a spreadsheet would run, quotes where a reader needs them."""
     if "\0" in text:
-        raise _damaged(f"export: a value of {column.name} holds a NUL character, which no CSV can carry")
-    if column.kind != "text":
-        if text and not _NUMBER.fullmatch(text):
-            raise _damaged(f"export: a value of {column.name} is not a number")
-        return text
+        raise _damaged("export: a text holds a NUL character, which no CSV can carry")
     if text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@")):
         text = "'" + text
     if any(mark in text for mark in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _number(column: Column, text: str) -> str:
+    """As it is, since a guard would make a text of it; so it must be a number, or it might be a formula."""
+    if text and not _NUMBER.fullmatch(text):
+        raise _damaged(f"export: a value of {column.name} is not a number")
     return text

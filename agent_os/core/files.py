@@ -63,14 +63,6 @@ def open_private(path: str, flags: int) -> int:
     return fd
 
 
-def make_private_dir(path: str) -> None:
-    """Make the folder 0700, and each missing one above it. One that exists is left as it is."""
-    try:
-        _make_dirs(path)
-    except (OSError, ValueError) as error:
-        raise _failure(f"making the folder {path}", error) from error
-
-
 def atomic_write(path: str) -> AtomicWrite:
     """Put a new file (0600) in the place of `path` once a `with` block ends well; yields the binary file to write to.
 
@@ -229,21 +221,6 @@ def _made_private(fd: int) -> int:
             os.close(fd)
             raise
     return fd
-
-
-def _make_dirs(path: str) -> None:
-    if os.path.isdir(path):
-        return
-    parent = os.path.dirname(path.rstrip(os.sep))
-    if parent:
-        _make_dirs(parent)
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(path):  # else another process was faster
-            raise
-    else:
-        os.chmod(path, 0o700)
 
 
 def _sync_folder(folder: str) -> None:

@@ -74,6 +74,7 @@ def _refuse_planted(path: str) -> None:
 def open_home(  # noqa: PLR0913 (each is a choice of whoever starts the program, made in one place)
     folder: str = "",
     *,
+    flags: Optional[Mapping[str, str]] = None,
     clock: Clock,
     stderr: Optional[TextIO],
     quiet: bool = False,
@@ -81,7 +82,7 @@ def open_home(  # noqa: PLR0913 (each is a choice of whoever starts the program,
     environ: Optional[Mapping[str, str]] = None,
 ) -> Home:
     """Read the settings of a home and start its log. Touches no file but to read. Raises ConfigError."""
-    settings = config.load(home=folder, environ=environ)
+    settings = config.load(home=folder, flags=flags, environ=environ)
     redactor = Redactor()
     for secret in settings.secrets():
         redactor.add(secret)

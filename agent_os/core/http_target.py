@@ -79,7 +79,9 @@ def read_target(url: str, query: Sequence[tuple[str, str]], allowed_hosts: Seque
         if not any(_is_match(host, allowed) for allowed in allowed_hosts):
             known = ", ".join(allowed_hosts) or "none"
             raise ConfigError(
-                f"{host} is not a host that a key may be sent to (allowed: {known})", hint="check the base URL setting"
+                f"{host} is not a host that a key may be sent to (allowed: {known})",
+                hint="check the base URL setting; a host you trust with the key is allowed by AGENT_OS_ALLOWED_HOSTS="
+                + host,
             )
     added = urlencode(query, quote_via=quote)
     both = "&".join(part for part in (written, added) if part)

@@ -15,7 +15,6 @@ from .errors import (
     BusyError,
     ConfigError,
     KeyRefusedError,
-    ResourceError,
     Stopped,
     out_of_memory,
     sentence,
@@ -98,11 +97,6 @@ class Outcome:
             if isinstance(error, AgentOSError)
             else "a fault here: the log has more; please report it"
         )
-
-    @property
-    def met_a_limit(self) -> bool:
-        """Whether this machine was in the way: no file could be opened, no memory had."""
-        return isinstance(self.cause, ResourceError)
 
     @property
     def key_refused(self) -> bool:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SEPARATORS = "\u2028\u2029"
 # Spreadsheets take a cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GAP = 2
 _NARROWEST = 8
 
@@ -81,11 +80,6 @@ def nearest(word: str, choices: Iterable[str]) -> Optional[str]:
     by_lower = {choice.lower(): choice for choice in choices}
     found = get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else None
-
-
-def csv_guard(s: str) -> str:
-    """A text cell that a spreadsheet will not run: led by an apostrophe where it would be read as a formula."""
-    return f"'{s}" if s.lstrip(" ").startswith(_FORMULA) else s
 
 
 def _is_unsafe(character: str) -> bool:

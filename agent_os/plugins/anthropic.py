@@ -33,15 +33,16 @@ class Anthropic(Collector):
         return {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
 
     def fetch(self, window: Window) -> Iterator[Page]:
-        for part in window.parts(self.most_days):
-            span = [("starting_at", f"{part.start}T00:00:00Z"), ("ending_at", f"{part.end}T00:00:00Z")]
-            for report, groups in REPORTS.items():
-                query = [*span, ("bucket_width", "1d"), ("limit", "31"), *(("group_by[]", name) for name in groups)]
-                yield from self.pages(report, f"/v1/organizations/{report}", query, window=part)
+        return self.daily_pages(window, REPORTS, path="/v1/organizations/", required=tuple(REPORTS), span=span)
 
     def normalize(self, page: Page) -> Iterator[Record]:
         for row in page.rows():
             yield from [cost(row)] if page.report == "cost_report" else usage(row)
+
+
+def span(part: Window) -> list[tuple[str, str]]:
+    """A range as this provider asks for one: RFC 3339, the end not included."""
+    return [("starting_at", f"{part.start}T00:00:00Z"), ("ending_at", f"{part.end}T00:00:00Z")]
 
 
 def dimensions(row: Row) -> dict[str, str]:

@@ -48,12 +48,8 @@ class OpenAI(Collector):
         return {"Authorization": f"Bearer {self.key}"}
 
     def fetch(self, window: Window) -> Iterator[Page]:
-        for part in window.parts(self.most_days):
-            span = [("start_time", str(part.start_unix)), ("end_time", str(part.end_unix))]
-            for report, groups in REPORTS.items():
-                query = [*span, ("bucket_width", "1d"), ("limit", "31"), *(("group_by[]", name) for name in groups)]
-                optional = report not in ("costs", "usage/completions")
-                yield from self.pages(report, f"/organization/{report}", query, window=part, optional=optional)
+        required = ("costs", "usage/completions")
+        return self.daily_pages(window, REPORTS, path="/organization/", required=required, span=span)
 
     def normalize(self, page: Page) -> Iterator[Record]:
         for row in page.rows():
@@ -70,6 +66,11 @@ class OpenAI(Collector):
             for name, unit in COUNTS:
                 if count := row.count(name):
                     yield row.usage(count, unit, where)
+
+
+def span(part: Window) -> list[tuple[str, str]]:
+    """A range as this provider asks for one: Unix seconds, the end not included."""
+    return [("start_time", str(part.start_unix)), ("end_time", str(part.end_unix))]
 
 
 def dimensions(row: Row) -> dict[str, str]:

@@ -71,6 +71,7 @@ FAULTS: dict[str, Fault] = {
     "has_more_without_token": spoil.has_more_without_token,
     "repeated_token": spoil.repeated_token,
     "missing_bucket": spoil.missing_bucket,
+    "missing_last_bucket": spoil.missing_last_bucket,
     "duplicate_bucket": spoil.duplicate_bucket,
     "bucket_out_of_range": spoil.moved_bucket(days=-400),
     "bucket_off_midnight": spoil.moved_bucket(days=0.5),

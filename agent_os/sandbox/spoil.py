@@ -116,6 +116,15 @@ def missing_bucket(_: Request, reply: Reply) -> Optional[Reply]:
     return reply
 
 
+def missing_last_bucket(_: Request, reply: Reply) -> Optional[Reply]:
+    """The last day, perhaps one that is not over, is not mentioned."""
+    data = _data(reply)
+    if not data:
+        return None
+    del data[-1]
+    return reply
+
+
 def duplicate_bucket(_: Request, reply: Reply) -> Optional[Reply]:
     """The first day that has rows stands there twice."""
     bucket = _first_full(reply)
