@@ -204,4 +204,4 @@ def _drop_output() -> None:
     try:
         drop_output()
     except OSError:
-        pass  # no file can be opened any more; the exit code stands
+        return  # no file can be opened any more; the exit code stands
