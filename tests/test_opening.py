@@ -147,7 +147,9 @@ def test_a_fresh_file_that_a_crash_left_is_taken_over(path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
     open_to_write(str(path), clock=CLOCK).close()
-    assert open_to_read(str(path), clock=CLOCK).one("SELECT count(*) FROM runs") == (0,)
+    db = open_to_read(str(path), clock=CLOCK)
+    assert db.one("SELECT count(*) FROM runs") == (0,)
+    db.close()
 
 
 @pytest.mark.parametrize("make", [lambda p: p.symlink_to("/etc/hostname"), os.mkfifo, lambda p: p.mkdir()])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
+WAIT_SECONDS = 5.0  # for a lock that is held while someone opens or closes
 BUSY_SECONDS = 60.0
 LAST_SECONDS = 1.0  # of patience, once the program has been asked to stop
 LARGE_WAL_BYTES = 64 * 2**20
@@ -101,8 +102,9 @@ class Database:
         self._patience = min(self._patience, LAST_SECONDS)
 
     def begin(self) -> bool:
-        """Begin a write transaction; False while someone else writes."""
+        """Begin a write transaction; False while someone else writes: waiting is `patiently`'s, which hears signals."""
         try:
+            self.connection.execute("PRAGMA busy_timeout = 0")
             self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if _is_busy(error):
@@ -110,6 +112,8 @@ class Database:
             raise failure(error, self.path) from error
         except sqlite3.Error as error:
             raise failure(error, self.path) from error
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000:.0f}")
         return True
 
     def close(self) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence  # noqa: TC003 (a NamedTuple evaluates its annotations)
+from collections.abc import (  # noqa: TC003 (a NamedTuple evaluates its annotations)
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from decimal import Decimal
 from typing import Any, NamedTuple, Optional, Union
 

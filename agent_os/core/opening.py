@@ -11,7 +11,7 @@ import sys
 
 from . import files
 from .clock import iso
-from .db import Database, Identity, bring_back, failure, rescue
+from .db import WAIT_SECONDS, Database, Identity, bring_back, failure, rescue
 from .errors import ConfigError, StoreError, os_failure
 from .migrations import APPLICATION_ID, MIGRATIONS
 
@@ -185,7 +185,7 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     if os.name == "nt":
         name = "/" + name.replace("\\", "/")
     try:
-        return sqlite3.connect(f"file:{name}?mode={mode}", uri=True, isolation_level=None, timeout=0.05)
+        return sqlite3.connect(f"file:{name}?mode={mode}", uri=True, isolation_level=None, timeout=WAIT_SECONDS)
     except sqlite3.Error as error:
         raise failure(error, path) from error
 
