@@ -32,6 +32,7 @@ MANIFEST = "manifest.txt"
 # What `--version` and `--help` need is not deflated: a start of that size would notice the loading of zlib.
 AT_ONCE = ["launch", "agent_os", "agent_os._build", "agent_os.main", "agent_os.exits", "agent_os.arguments"]
 AT_ONCE += ["agent_os.core", "agent_os.core.archive", "agent_os.core.clock", "agent_os.core.errors"]
+AT_ONCE += ["agent_os.commands"]
 SELDOM = (
     "__main__.py",
     "site-packages/agent_os/sandbox/",

@@ -309,3 +309,29 @@ def test_wrong_words_are_told_from_right_ones() -> None:
     """A word that nobody knows is not passed over."""
     with pytest.raises(UsageError):
         parse(["--task", "run_all", "--frobnicate"])
+
+
+def test_an_export_to_a_terminal_cannot_steer_it(tmp_path: Path) -> None:
+    """A name with an escape sequence is shown escaped on a screen; a pipe gets the bytes of the file."""
+    pty = pytest.importorskip("pty")
+    with Sandbox() as sandbox:
+        write_env(tmp_path, sandbox)
+        sandbox.fault("openai", "costs", "hostile_name", times=2)
+        assert main(["--task", "run_all", "--quiet", "--home", str(tmp_path)]) == 0
+    words = [sys.executable, "-m", "agent_os", "--task", "export", "--table", "lines", "--out", "-", "--quiet"]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*words, "--home", str(tmp_path)], stdout=theirs, env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        seen += part
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"\\x1b[31m" in seen
+    assert b"\x1b" not in seen

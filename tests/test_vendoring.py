@@ -118,3 +118,8 @@ def test_the_switch_tests_the_copy_and_nothing_else(project, tmp_path):
     words = ["-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-c", os.devnull, str(tmp_path)]
     done = run(project, *words, AGENT_OS_TEST_PACKAGE=VENDORED)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_licence_travels_with_the_folder():
+    """Who copies agent_os/ alone has the terms beside it."""
+    assert (ROOT / "agent_os" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

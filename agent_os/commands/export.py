@@ -12,7 +12,7 @@ from . import emit, emit_json, work_done
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import BinaryIO
+    from typing import Any
 
     from ..arguments import Arguments
     from ..core.export import Totals
@@ -32,7 +32,8 @@ def execute(args: Arguments) -> int:
     if args.out == "-":
         if sys.stdout is None:
             raise ConfigError("standard output is closed", hint="give --out a file")
-        totals = write(args, sys.stdout.buffer, table=table, form=form)
+        out: Any = Screen() if sys.stdout.isatty() else sys.stdout.buffer
+        totals = write(args, out, table=table, form=form)
         path = "standard output"
     else:
         from ..core.export import format_file_name
@@ -56,7 +57,19 @@ def execute(args: Arguments) -> int:
     return exits.OK
 
 
-def write(args: Arguments, out: BinaryIO, *, table: str, form: str) -> Totals:
+class Screen:
+    """A terminal as a file to export to: whatever could steer it is shown, not sent. A pipe gets the very bytes."""
+
+    def write(self, data: bytes) -> int:
+        """Show whole lines."""
+        from ..core.text import safe
+
+        lines = data.decode("utf-8").replace("\r\n", "\n").split("\n")
+        sys.stdout.write("\n".join(map(safe, lines)))
+        return len(data)
+
+
+def write(args: Arguments, out: Any, *, table: str, form: str) -> Totals:
     """Write one table to an open binary file."""
     from ..core.export import write_export
 
