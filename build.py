@@ -2,6 +2,7 @@
 """Build `agent_os.pyz`, one file that any Python from 3.9 on runs in place: the same commit, the same bytes.
 
 `python3 build.py --help` says what can be chosen; docs/adr/0001-one-file-in-place.md says why it is built as it is.
+It is longer than a module here should be, because it must run alone, before anything of ours can be imported.
 """
 
 from __future__ import annotations

@@ -189,7 +189,8 @@ class Collector:
         if not answered:
             raise PermanentError(f"{self.name} answered nothing for {window}")
         days = [day for day in window if all(day in known for known in answered.values())]
-        records = [record for record in records if record.date in set(days) and record.report in answered]
+        held = set(days)
+        records = [record for record in records if record.date in held and record.report in answered]
         check(self.name, records)
         foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
         if foreign:
