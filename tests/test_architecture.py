@@ -20,14 +20,17 @@ HOUSE = ROOT / "agent_os"
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
     "clock errors migrations money redactor text",
-    "archive columns days files http_target http_tls http_wire signals strict_json",
-    "db dotenv lock logger model",
-    "config ledger opening retry",
-    "export http_answer store",
+    "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
+    " strict_json",
+    "db dotenv lock logger model spec",
+    "config due ini ledger opening retry",
+    "export http_answer journal slots store",
     "home http_client",
-    "app collector",
-    "crew",
+    "app collector context",
+    "apps graph",
+    "bodies child",
     "runner",
+    "api doctor",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 
@@ -102,7 +105,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|ledger|opening|columns|export)\.py|commands/demo\.py",
+    "SQL": r"core/(db|migrations|store|slots|journal|ledger|opening|columns|export)\.py|commands/demo\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",
