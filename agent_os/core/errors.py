@@ -67,6 +67,10 @@ class KeyRefusedError(PermanentError):
     """The provider does not accept this key, or not for this. Other sources are unharmed."""
 
 
+class FencedError(TaskError):
+    """This run or runner does not have the slot, or has it no longer: its write is refused, and changed nothing."""
+
+
 class Stopped(BaseException):
     """A signal asked the program to stop. Not an `Exception`: nothing on the way up may swallow it."""
 
