@@ -25,11 +25,12 @@ RANKS = (
     "db dotenv lock logger model spec",
     "config due ini ledger opening retry",
     "export http_answer journal slots store",
-    "home http_client",
-    "app collector context",
-    "apps graph",
-    "bodies child",
-    "runner",
+    "http_client",
+    "home",
+    "app collector",
+    "apps context",
+    "bodies plan",
+    "child runner",
     "api doctor",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}

@@ -1,334 +1,595 @@
-"""Runs collectors: works out what is due, has the providers asked side by side, stores what comes, tells about it.
+"""Does what is due: takes the slots, lets worker threads do the work, and commits what they hand over, all in one place.
 
-Workers compute and hand over; only the calling thread writes to the database. No transaction is open while one waits
-for the network.
+The calling thread is the only one that touches the database. It works in turns: what the threads have handed over since
+the last turn, and the claims of what may begin now, go into one transaction; then they are told. No transaction is open
+while anyone waits for the network or for a process.
 """
 
 from __future__ import annotations
 
-import os
+from heapq import heappop, heappush
+from queue import Empty, SimpleQueue
+from threading import Thread
 
+from . import lock, machine
+from .bodies import Printed, Work, run_body
 from .clock import iso
-from .days import Window, add_days, due_days, horizon, windows, within_reach
+from .desk import Desk, Refusal
 from .errors import (
     AgentOSError,
     BusyError,
     ConfigError,
+    FencedError,
     KeyRefusedError,
+    PermanentError,
+    ResourceError,
     Stopped,
+    TransientError,
     out_of_memory,
     sentence,
 )
-from .lock import TaskLock
-from .store import Run
+from .plan import Planner, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Optional
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any, Optional
 
-    from .clock import Clock
-    from .collector import Collector
-    from .logger import Log
-    from .model import Batch
-    from .store import Store
+    from .due import Order
+    from .home import Home
+    from .lock import RunnerLock
+    from .plan import Plan
+    from .progress import Progress
 
+HEARD_EVERY_SECONDS = 0.5  # how long a signal, a request to cancel, or a lease may go unnoticed
+GRACE_SECONDS = 6.5  # for processes to be ended (5 s) and threads to leave, once the program has been asked to stop
+THREAD_SECONDS = 2.0  # the same where only threads are at work, which nobody can end
+LONGEST_BACKOFF_SECONDS = 3600.0
 AGAIN = "nothing of that window was stored; the next run asks again"
-NOTHING_DUE = "nothing to do: every day is settled or was just read"
-OLDEST_YEAR = "2024"  # a clock that shows less was never set
+_THREADS = "raise the limit of processes or memory (ulimit -u, ulimit -v) and start again"
 
 
-class Order:
-    """What the caller wants: which days (None: whatever is due), whether to ask again for all of them."""
+class Setup:
+    """What a runner is given: the tasks and what belongs to them, and how it may work."""
 
-    __slots__ = ("force", "lookback_days", "since", "until")
-
-    def __init__(self, *, since: Optional[str], until: Optional[str], force: bool, lookback_days: int) -> None:
-        self.since = since
-        self.until = until
-        self.force = force
-        self.lookback_days = lookback_days
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no days were named: then the run itself decides how far back it goes."""
-        return self.since is None and self.until is None
-
-    def span(self, *, today: str, first: Optional[str]) -> Window:
-        """The days to look after: those ordered, else the horizon. Nothing after today."""
-        after = add_days(today, 1)
-        if self.is_open:
-            return horizon(today=today, first=first, lookback_days=self.lookback_days)
-        until = min(self.until or after, after)
-        return Window(self.since or add_days(until, -self.lookback_days), until)
-
-
-class Outcome:
-    """What came of one collector: how its run ended, and the figures of the span it looked after."""
-
-    def __init__(self, collector: Collector, *, status: str, error: str = "", hint: str = "") -> None:
-        self.provider = collector.name
-        self.task = collector.task
-        self.disabled = bool(collector.disabled)
-        self.status = status
-        self.error = error
-        self.hint = hint
-        self.cause: Optional[BaseException] = None
-        self.run_id = ""
-        self.span: Optional[Window] = None
-        self.new_days: list[str] = []
-        self.restated_days: list[str] = []
-        self.missing_days = 0
-        self.tokens: Optional[int] = None
-        self.money: list[tuple[str, str, int]] = []
-        self.notes: list[str] = []
-        self.requests = 0
-        self.seconds = 0.0
-
-    def fail(self, error: BaseException) -> None:
-        """Note why it failed."""
-        if isinstance(error, MemoryError):
-            error = out_of_memory()
-        self.status = "failed"
-        self.cause = error
-        self.error = _why(error)
-        self.hint = (
-            (error.hint or AGAIN)
-            if isinstance(error, AgentOSError)
-            else "a fault here: the log has more; please report it"
-        )
-
-    @property
-    def key_refused(self) -> bool:
-        """Whether it failed for the key: the provider did not take it, or it cannot be one."""
-        return isinstance(self.cause, (KeyRefusedError, ConfigError))
-
-
-class Work:
-    """One collector on its way through a run."""
-
-    def __init__(self, collector: Collector, lock: TaskLock) -> None:
-        self.collector = collector
-        self.lock = lock
-        self.outcome = Outcome(collector, status="running")
-        self.windows: list[Window] = []
-        self.started = 0.0
+    def __init__(  # noqa: PLR0913 (put together in one place, all by name)
+        self,
+        tasks: Mapping[str, Any],
+        *,
+        collectors: Mapping[str, Any],
+        cost_limits: Optional[Mapping[str, Callable[..., Any]]] = None,
+        limits: Optional[Mapping[str, int]] = None,
+        outboxes: Optional[Mapping[str, Any]] = None,
+        hosts: Optional[Mapping[str, Sequence[str]]] = None,
+        jobs: int = 8,
+    ) -> None:
+        self.tasks = tasks
+        self.collectors = collectors
+        self.cost_limits = cost_limits or {}
+        self.limits = limits or {}
+        self.outboxes = outboxes or {}
+        self.hosts = hosts or {}
+        self.jobs = jobs
 
 
 class Runner:
-    """Runs collectors on one store. `run` may be called again and again."""
+    """Runs tasks of one home. Used once."""
 
-    def __init__(self, store: Store, *, clock: Clock, log: Log) -> None:
-        self._store = store
-        self._clock = clock
-        self._log = log
-        self._today = ""
-
-    def run(self, collectors: Sequence[Collector], order: Order, *, began_at: str) -> list[Outcome]:
-        """Fill what is due for every collector; one outcome each, in their order.
-
-        `began_at` is when this process began: what another one read since then is not asked for again. Raises
-        BusyError when a task is running elsewhere, and whatever the database raises; a failing provider does not raise.
-        """
-        works = [Work(each, TaskLock(self._store.db.path, each.task, clock=self._clock)) for each in collectors]
-        enabled = [work for work in works if not work.collector.disabled]
-        self._lock(enabled)
-        try:
-            self._close_interrupted(enabled)
-            self._plan(enabled, order, began_at)
-            try:
-                self._begin(works)
-                self._collect([work for work in enabled if work.windows])
-            except BaseException as error:
-                self._abandon([work for work in enabled if work.windows], error)
-                raise
-            for work in enabled:
-                self._sum_up(work)
-        finally:
-            for work in enabled:
-                work.lock.release()
-        return [work.outcome for work in works]
-
-    def _lock(self, works: Sequence[Work]) -> None:
-        """All locks or none, in one order everywhere, so that of two equal runs exactly one goes on."""
-        for work in sorted(works, key=lambda each: each.collector.task):
-            if not work.lock.acquire():
-                holder = work.lock.holder()
-                for each in works:
-                    each.lock.release()
-                raise BusyError(
-                    f"{work.collector.task} is already running" + (f" ({holder})" if holder else ""),
-                    hint="nothing was done; what is due is collected by that run, or by the next one",
-                )
-
-    def _close_interrupted(self, works: Sequence[Work]) -> None:
-        """Runs left behind by a program that died: their lock is free, or is ours now."""
-        ours = {work.collector.task for work in works}
-
-        def is_dead(task: str) -> bool:
-            if task in ours:
-                return True
-            lock = TaskLock(self._store.db.path, task, clock=self._clock)
-            free = lock.acquire()
-            lock.release()
-            return free
-
-        for run_id in self._store.close_interrupted(is_dead):
-            self._log.warning("run.interrupted", "an earlier run was interrupted; its days are due again", run=run_id)
-
-    def _plan(self, works: Sequence[Work], order: Order, began_at: str) -> None:
-        """Work out the windows that each collector has to ask for."""
-        now = iso(self._clock.now())
-        today = self._today = now[:10]
-        if today < OLDEST_YEAR:
-            raise ConfigError(f"the clock of this machine says {today}", hint="set the clock and start again")
-        for work in works:
-            task = work.collector.task
-            span = order.span(today=today, first=self._store.first_day(task))
-            reads = self._store.reads(task, span)
-            if any(read.at > now for read in reads.values()):
-                self._log.warning(
-                    "clock.went_back", f"{task}: some days were read later than now; they are read again", task=task
-                )
-            due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
-            if order.is_open:
-                wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task))
-                if len(due) < len(wanted):
-                    left_out = f"{task}: {wanted[0]} and other days are too long ago to be caught up unasked"
-                    self._log.info("days.left_out", f"{left_out}; --since {wanted[0]} asks for them", task=task)
-            work.outcome.span = span
-            work.windows = windows(due, today=today)
-
-    def _begin(self, works: Sequence[Work]) -> None:
-        """Write down every run before its work: running, or skipped with the reason."""
-        invocation = _new_id(self._clock)
-        runs = []
-        for work in works:
-            outcome, collector = work.outcome, work.collector
-            outcome.run_id = _new_id(self._clock)
-            work.started = self._clock.monotonic()
-            run = Run(
-                outcome.run_id,
-                task=collector.task,
-                plugin_name=collector.name,
-                invocation_id=invocation,
-                started_at=iso(self._clock.now()),
-            )
-            if work.windows:
-                run.window = Window(work.windows[0].start, work.windows[-1].end)
-            else:
-                outcome.status, outcome.error = "skipped", collector.disabled or NOTHING_DUE
-                run.skipped = outcome.error
-            runs.append(run)
-        self._store.begin_runs(runs)
-
-    def _collect(self, works: Sequence[Work]) -> None:
-        """Let every collector work in a thread of its own; store what each hands over; close its run."""
-        if not works:
-            return
-        from .archive import preload
-        from .crew import Crew
-
-        preload()  # the file may be replaced by a newer one while we work
-        pending = {work.collector.name: work for work in works}
-        crew = Crew([(work.collector, work.windows) for work in works], open_day=self._today)
-        try:
-            for name, window, result in crew:
-                work = pending[name]
-                if isinstance(result, BaseException):
-                    self._refuse(work, window, result)
-                elif result is not None:
-                    self._store_batch(work, result)
-                else:
-                    self._finish(pending.pop(name))
-        except BaseException:
-            crew.stop()
-            raise
-
-    def _store_batch(self, work: Work, batch: Batch) -> None:
-        change = self._store.replace_window(batch, run_id=work.outcome.run_id)
-        outcome = work.outcome
-        outcome.new_days += change.new_days
-        outcome.restated_days += change.restated_days
-        outcome.notes += [note for note in batch.notes if note not in outcome.notes]
-        self._log.info(
-            "window.stored", f"{outcome.provider}: {batch.window} stored", task=outcome.task, run=outcome.run_id,
-            days=len(batch.days), new=len(change.new_days), restated=change.restated_days, added=change.added,
-            closed=change.closed, pages=len(batch.pages),
-        )  # fmt: skip
-
-    def _refuse(self, work: Work, window: Window, error: BaseException) -> None:
-        """A window that failed: what was stored of it before stays; its days are due again."""
-        outcome = work.outcome
-        outcome.fail(error)
-        self._log.debug(
-            "window.failed",
-            f"{outcome.provider}: {window} failed",
-            task=outcome.task,
-            run=outcome.run_id,
-            window=str(window),
-            kind=type(error).__name__,
-            error=outcome.error,
-            traceback=_trace(error),
-            **work.collector.evidence(),
+    def __init__(self, home: Home, setup: Setup, *, progress: Progress, chance: Callable[[], float]) -> None:
+        self._home = home
+        self._clock = home.clock
+        self._log = home.log
+        self._setup = setup
+        self._progress = progress
+        self._chance = chance
+        self._desk = Desk(home, setup)
+        self._planner = Planner(
+            setup.tasks, setup.collectors, home=home, store=home.store(write=True), slots=self._desk.slots
         )
-        self._store.fail_days(outcome.task, window, run_id=outcome.run_id, reason=outcome.error)
+        self._events: SimpleQueue[tuple[str, Unit, Any, Optional[SimpleQueue[Any]]]] = SimpleQueue()
+        self._todo: SimpleQueue[Optional[tuple[Unit, Work]]] = SimpleQueue()
+        self._unanswered: set[SimpleQueue[Any]] = set()
+        self._threads: list[Thread] = []
+        self._units: list[Unit] = []
+        self._waits_for: dict[Unit, int] = {}
+        self._followers: dict[Unit, list[Unit]] = {}
+        self._ready: list[Unit] = []
+        self._active: dict[Unit, _Active] = {}
+        self._retries: list[tuple[float, int, Unit]] = []
+        self._is_stopping = False
+        self._began = 0.0
 
-    def _finish(self, work: Work) -> None:
-        outcome = work.outcome
-        outcome.requests = work.collector.requests
-        outcome.seconds = self._clock.monotonic() - work.started
-        if outcome.status == "running":
-            outcome.status = "success"
-        self._store.finish_run(
-            outcome.run_id, status=outcome.status, error=outcome.error or None, requests=outcome.requests,
-            notes="; ".join(outcome.notes),
-        )  # fmt: skip
-        if outcome.status == "failed":  # said once, however many windows it cost
-            self._log.error("run.failed", sentence(outcome.error, outcome.hint), task=outcome.task, run=outcome.run_id)
-        for note in outcome.notes:  # not a warning: it is so every day, and cron would mail it
-            self._log.info("run.note", f"{outcome.provider}: {note}", task=outcome.task, run=outcome.run_id)
+    # one invocation
 
-    def _abandon(self, works: Sequence[Work], error: BaseException) -> None:
-        """Close the runs that a signal or a broken database ends; those that are closed already stay as they are.
+    def run(self, targets: Collection[str], order: Order, *, began_at: str) -> list[Unit]:
+        """Do what is due of these tasks and of what they come after; what came of each run.
 
-        If even that fails, the next start does it.
+        Raises BusyError when a task is running elsewhere, and whatever the database raises; a task that fails does not
+        raise.
         """
-        self._store.db.hurry()
-        for work in works:
+        runner_lock = lock.RunnerLock(self._home.db_path, clock=self._clock)
+        runner_lock.acquire()
+        try:
+            self._desk.owner = runner_lock.owner
+            plan = self._take(targets, order, began_at, runner_lock)
             try:
-                self._store.finish_run(
-                    work.outcome.run_id, status="failed", error=f"interrupted: {_why(error)}",
-                    requests=work.collector.requests, notes="",
-                )  # fmt: skip
+                self._work(plan.units)
+                self._empty_outboxes(order)
+            except BaseException as error:
+                self._abandon(error)
+                raise
+            finally:
+                self._dismiss()
+        finally:
+            runner_lock.release()
+        return self._units
+
+    def _take(
+        self, targets: Collection[str], order: Order, began_at: str, runner_lock: RunnerLock
+    ) -> Plan:
+        """Close what the dead have left, and have all slots of the plan or none. Waits where the overlap policy says so."""
+        patient: set[str] = set()
+        asked: set[str] = set()
+        while True:
+            gone = self._gone(patient)
+            with self._desk.db.atomic():
+                for run_id in self._desk.bury(gone, number=runner_lock.number):
+                    self._log.warning(
+                        "run.interrupted", "an earlier run was interrupted; what it had to do is due again", run=run_id
+                    )
+                plan = self._planner.plan(targets, order, began_at=began_at)
+                busy = self._desk.busy({unit.task.name for unit in plan.units if not unit.disabled})
+                if not busy:
+                    self._desk.enlist(plan, order, targets)
+                else:
+                    self._refuse_overlap(busy, targets, asked)
+            if not busy:
+                for remark in plan.remarks:
+                    self._log.info("plan.remark", remark)
+                return plan
+            self._clock.sleep(HEARD_EVERY_SECONDS)
+
+    def _gone(self, patient: set[str]) -> set[str]:
+        """The runners that are gone: their lock is free, or their lease is over and stays so while one waits a moment."""
+        gone, late = self._desk.judge(patient)
+        if late - patient:
+            self._clock.sleep(machine.PATIENCE_SECONDS)
+            patient |= late
+            gone, _ = self._desk.judge(patient)
+        return gone
+
+    def _refuse_overlap(self, busy: Mapping[str, str], targets: Collection[str], asked: set[str]) -> None:
+        """Raise BusyError where the policy of a target says so; else ask whoever has it to end, or just wait."""
+        for name in sorted(busy):
+            policy = self._setup.tasks[name].overlap if name in targets else "queue"
+            if policy == "skip":
+                holder = lock.holder(self._home.db_path, busy[name])
+                raise BusyError(
+                    f"{name} is already running" + (f" ({holder})" if holder else ""),
+                    hint="nothing was done; what is due is done by that run, or by the next one",
+                )
+            if policy == "replace":
+                self._desk.ask_to_cancel(name, busy[name])
+            if name not in asked:
+                asked.add(name)
+                self._log.info("run.waits", f"{name} is running elsewhere; waiting for it to end", task=name)
+
+    # the loop
+
+    def _work(self, units: Sequence[Unit]) -> None:
+        """Do these units, each when what it comes after is done."""
+        self._began = self._clock.monotonic()
+        self._units += units
+        self._progress.begin(sum(1 for unit in self._units if not unit.status))
+        for unit in units:
+            self._waits_for[unit] = len(unit.after)
+            for before in unit.after:
+                self._followers.setdefault(before, []).append(unit)
+        for unit in units:
+            if unit.status:
+                self._settle(unit)
+        self._ready += [unit for unit in units if not unit.status and not self._waits_for[unit]]
+        if any(not unit.status for unit in units):
+            from .archive import preload
+
+            preload()  # the file may be replaced by a newer one while we work
+        while self._ready or self._active or self._retries:
+            self._turn()
+
+    def _turn(self) -> None:
+        """One transaction: what was handed over, and the claims of what may begin. Then everyone is told."""
+        events = self._gather()
+        told: list[Callable[[], None]] = []
+        starts = self._startable()
+        due_retries = self._due_retries()
+        if events or starts or due_retries or self._desk.is_renewal_due():
+            with self._desk.db.atomic():
+                if self._desk.is_renewal_due():
+                    self._desk.renew()
+                for kind, unit, what, answer in events:
+                    told.append(self._take_event(kind, unit, what, answer))
+                for unit in due_retries:
+                    told.append(self._claim(unit, is_retry=True))
+                for unit in starts:
+                    told.append(self._claim(unit))
+        for tell in told:
+            tell()
+        self._progress.tick()
+
+    def _gather(self) -> list[tuple[str, Unit, Any, Optional[SimpleQueue[Any]]]]:
+        """What the threads have handed over; waits for the first when there is nothing else to do."""
+        events = []
+        try:
+            while True:
+                events.append(self._events.get(block=False))
+        except Empty:
+            pass
+        if events or (self._ready and self._has_room()):
+            return events
+        try:
+            events.append(self._events.get(timeout=self._patience()))
+        except Empty:
+            self._look_around()
+        return events
+
+    def _patience(self) -> float:
+        left = self._retries[0][0] - self._clock.monotonic() if self._retries else HEARD_EVERY_SECONDS
+        return max(0.001, min(HEARD_EVERY_SECONDS, left))
+
+    def _look_around(self) -> None:
+        """Between two turns: has anyone asked for the end of a run?"""
+        for run_id in self._desk.cancelled():
+            for unit, active in self._active.items():
+                if unit.run_id == run_id and not active.is_cancelled:
+                    active.is_cancelled = True
+                    active.abort()
+            for _, _, unit in self._retries:
+                if unit.run_id == run_id:
+                    self._events.put(("end", unit, Cancelled(), None))
+
+    def _has_room(self) -> bool:
+        return len(self._active) < self._setup.jobs
+
+    def _startable(self) -> list[Unit]:
+        """Ready units for which there is room: in threads, and in every limit that they name."""
+        room = self._setup.jobs - len(self._active)
+        if room <= 0 or not self._ready:
+            return []
+        chosen: list[Unit] = []
+        waiting: list[Unit] = []
+        used: dict[str, int] = {}
+        for position, unit in enumerate(self._ready):
+            if len(chosen) == room:
+                waiting += self._ready[position:]
+                break
+            if self._desk.has_room(unit, used):
+                chosen.append(unit)
+            else:
+                waiting.append(unit)
+        self._ready = waiting
+        return chosen
+
+    def _due_retries(self) -> list[Unit]:
+        """Units whose next attempt is due and for which there is room; the others get in line."""
+        due: list[Unit] = []
+        now = self._clock.monotonic()
+        while self._retries and self._retries[0][0] <= now and len(self._active) + len(due) < self._setup.jobs:
+            due.append(heappop(self._retries)[2])
+        return due
+
+    # what a turn does
+
+    def _claim(self, unit: Unit, *, is_retry: bool = False) -> Callable[[], None]:
+        """Inside the transaction: give a unit its slot. The answer is what to do once that is committed."""
+        blocked = "" if is_retry else (unit.blocked or _blocked_by(unit))
+        if blocked:
+            self._desk.skip(unit, blocked)
+            return lambda: self._end(unit, "skipped", blocked)
+        try:
+            work = self._desk.next_attempt(unit) if is_retry else self._desk.claim(unit)
+        except Refusal as refusal:
+            self._desk.skip(unit, refusal.message)
+            reason = refusal.message
+            return lambda: self._park(unit, reason)
+        except FencedError as error:
+            lost = error
+            return lambda: self._fail(unit, lost)
+        return lambda: self._start(unit, work)
+
+    def _take_event(
+        self, kind: str, unit: Unit, what: Any, answer: Optional[SimpleQueue[Any]]
+    ) -> Callable[[], None]:
+        """Inside the transaction: do what a thread has asked for. The answer is what to tell it afterwards."""
+        if kind == "call" and answer is not None:
+            operation, given = what
+            value: Any
+            try:
+                value = self._desk.do(unit, operation, given)
+            except (FencedError, PermanentError) as error:
+                value = error
+            waiting = answer
+
+            def reply() -> None:
+                self._unanswered.discard(waiting)
+                waiting.put(value)
+
+            return reply
+        return self._take_end(unit, what)
+
+    def _take_end(self, unit: Unit, what: Any) -> Callable[[], None]:
+        """Inside the transaction: a body has come to its end."""
+        active = self._active.get(unit)
+        unit.output = what.output if isinstance(what, Printed) else getattr(what, "output", "")
+        error = what.error if isinstance(what, Printed) else what if isinstance(what, BaseException) else None
+        if active and active.is_cancelled:
+            error = Cancelled()
+        try:
+            if error is None:
+                self._desk.succeed(unit, what)
+                value = what.value
+                return lambda: self._succeed(unit, value)
+            wait = self._wait_of(unit, error)
+            if wait is not None:
+                self._desk.await_retry(unit, _why(error), wait)
+                return lambda: self._await_retry(unit, error, wait)
+            self._desk.fail(unit, error=_why(error), hint=hint_of(error), is_cancelled=isinstance(error, Cancelled))
+        except (FencedError, PermanentError) as refused:
+            lost = refused
+            if isinstance(lost, PermanentError) and not isinstance(lost, FencedError):
+                self._desk.fail(unit, error=_why(lost), hint=hint_of(lost), is_cancelled=False)
+            return lambda: self._fail(unit, lost)
+        failure = error
+        return lambda: self._fail(unit, failure)
+
+    def _wait_of(self, unit: Unit, error: BaseException) -> Optional[float]:
+        """For how long to wait before another attempt; None when there will be none."""
+        hopeless = (PermanentError, ConfigError, FencedError, Stopped, Cancelled)
+        if self._is_stopping or unit.attempt > unit.task.retries or isinstance(error, hopeless):
+            return None
+        doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
+        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
+        asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
+        return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
+
+    # what follows a turn
+
+    def _start(self, unit: Unit, work: Work) -> None:
+        """The claim is committed: hand the unit to a thread."""
+        active = self._active[unit] = _Active(self._clock.monotonic(), work)
+        work.call = lambda operation, **given: self._call(unit, operation, given)
+        work.stopped = lambda: self._is_stopping or active.is_cancelled
+        if len(self._threads) < min(self._setup.jobs, len(self._active) + self._lost_threads()):
+            thread = Thread(target=self._serve, name=f"worker-{len(self._threads) + 1}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise ResourceError(f"no thread can be started: {error}", hint=_THREADS) from error
+            self._threads.append(thread)
+        self._progress.started(unit.label)
+        self._todo.put((unit, work))
+
+    def _lost_threads(self) -> int:
+        return 0
+
+    def _succeed(self, unit: Unit, value: Any) -> None:
+        unit.value = value
+        self._end(unit, "success" if unit.status != "failed" else "failed", unit.error)
+
+    def _await_retry(self, unit: Unit, error: BaseException, wait: float) -> None:
+        self._active.pop(unit, None)
+        heappush(self._retries, (self._clock.monotonic() + wait, id(unit), unit))
+        self._log.info(
+            "run.retry", f"{unit.label}: {_why(error)}; trying again in {wait:.1f} s", task=unit.task.name,
+            run=unit.run_id, attempt=unit.attempt,
+        )  # fmt: skip
+        self._progress.waiting(unit.label, wait, _why(error))
+
+    def _park(self, unit: Unit, reason: str) -> None:
+        self._log.warning("run.parked", f"{unit.label} was not begun: {reason}", task=unit.task.name)
+        self._end(unit, "skipped", reason)
+
+    def _fail(self, unit: Unit, error: BaseException) -> None:
+        if isinstance(error, MemoryError):
+            error = out_of_memory()
+        unit.cause = error
+        unit.hint = hint_of(error)
+        self._log.error(
+            "run.failed", sentence(f"{unit.label}: {_why(error)}" if not unit.collector else _why(error), unit.hint),
+            task=unit.task.name, run=unit.run_id,
+        )  # fmt: skip
+        trace = _trace(error)
+        if trace:
+            self._log.debug("run.traceback", _why(error), task=unit.task.name, run=unit.run_id, traceback=trace)
+        self._end(unit, "failed", _why(error))
+
+    def _end(self, unit: Unit, status: str, error: str) -> None:
+        """A unit is over: tell about it, and let what comes after it be done or skipped."""
+        active = self._active.pop(unit, None)
+        unit.status, unit.error = status, error
+        unit.seconds = self._clock.monotonic() - active.began if active else 0.0
+        unit.requests = unit.collector.requests if unit.collector else 0
+        self._progress.ended(unit.label, status, error, unit.seconds)
+        self._log.debug(
+            "run.finished", f"{unit.label}: {status}", task=unit.task.name, run=unit.run_id, reason=error
+        )
+        for note in unit.notes:  # not a warning: it is so every day, and cron would mail it
+            self._log.info("run.note", f"{unit.provider}: {note}", task=unit.task.name, run=unit.run_id)
+        self._settle(unit)
+
+    def _settle(self, unit: Unit) -> None:
+        for follower in self._followers.pop(unit, ()):
+            self._waits_for[follower] -= 1
+            if not self._waits_for[follower] and not follower.status:
+                self._ready.append(follower)
+
+    def _empty_outboxes(self, order: Order) -> None:
+        """Send what waits. What a sender does changes nothing about how the other tasks ended."""
+        due = self._desk.outboxes_due() & set(self._setup.outboxes)
+        if not due:
+            return
+        units = []
+        with self._desk.db.atomic():
+            for name in sorted(due):
+                units += self._desk.enlist_outbox(name)
+        self._work(units)
+
+    # threads
+
+    def _serve(self) -> None:
+        """The life of a worker thread."""
+        while True:
+            given = self._todo.get()
+            if given is None:
+                return
+            unit, work = given
+            try:
+                end: Any = run_body(work)
+            except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one task is its own)
+                end = error
+            self._events.put(("end", unit, end, None))
+            del given, unit, work, end
+
+    def _call(self, unit: Unit, operation: str, given: Mapping[str, Any]) -> Any:
+        """In a worker thread: have the writer do something, and wait until it is committed."""
+        if operation == "progress":
+            self._progress.update(unit.label, str(given["detail"]))
+            return None
+        if self._is_stopping:
+            raise TransientError(f"{unit.label} was stopped")
+        answer: SimpleQueue[Any] = SimpleQueue()
+        self._unanswered.add(answer)
+        self._events.put(("call", unit, (operation, given), answer))
+        value = answer.get()
+        if isinstance(value, BaseException):
+            raise value
+        return value
+
+    # the end
+
+    def _dismiss(self) -> None:
+        """Send idle threads home."""
+        for _ in self._threads:
+            self._todo.put(None)
+        self._progress.close()
+
+    def _abandon(self, error: BaseException) -> None:
+        """End what is under way because of a signal or a broken database: what was not finished is due again.
+
+        Processes are ended, threads asked to leave; what they finish in the meantime counts. If the database takes
+        nothing any more, the next start does the rest.
+        """
+        self._is_stopping = True
+        self._desk.db.hurry()
+        for active in self._active.values():
+            active.abort()
+        has_process = any(_has_process(unit) for unit in self._active)
+        deadline = self._clock.monotonic() + (GRACE_SECONDS if has_process else THREAD_SECONDS)
+        self._answer_all()
+        try:
+            while self._active and self._clock.monotonic() < deadline:
+                self._take_last(self._events.get(timeout=0.1))
+        except Empty:
+            pass
+        except AgentOSError:
+            return
+        self._abandon_rest(_why(error), deadline)
+
+    def _abandon_rest(self, reason: str, deadline: float) -> None:
+        while self._active and self._clock.monotonic() < deadline:
+            try:
+                self._take_last(self._events.get(timeout=0.1))
+            except Empty:
+                self._answer_all()
             except AgentOSError:
                 return
-
-    def _sum_up(self, work: Work) -> None:
-        """The figures of the span, whoever collected them."""
-        outcome, span = work.outcome, work.outcome.span
-        if span is None:
+        try:
+            with self._desk.db.atomic():
+                self._desk.give_up(f"interrupted: {reason}")
+        except AgentOSError:
             return
-        reads = self._store.reads(outcome.task, span)
-        outcome.missing_days = sum(1 for day in span if day not in reads)
-        outcome.tokens, outcome.money = self._store.sums(outcome.provider, span)
+
+    def _take_last(self, event: tuple[str, Unit, Any, Optional[SimpleQueue[Any]]]) -> None:
+        """A body that comes to its end while everything ends: only success counts."""
+        kind, unit, what, answer = event
+        if answer is not None:
+            self._unanswered.discard(answer)
+            answer.put(TransientError(f"{unit.label} was stopped"))
+        if kind != "end":
+            return
+        if not isinstance(what, BaseException):
+            with self._desk.db.atomic():
+                tell = self._take_end(unit, what)
+            tell()
+        self._active.pop(unit, None)
+
+    def _answer_all(self) -> None:
+        while self._unanswered:
+            self._unanswered.pop().put(TransientError("stopped"))
+
+
+class Cancelled(Exception):  # noqa: N818 (what happened, not an error)
+    """Somebody asked for the end of this run."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled: its end was asked for")
+
+
+class _Active:
+    """A unit that a thread is at."""
+
+    def __init__(self, began: float, work: Work) -> None:
+        self.began = began
+        self.work = work
+        self.is_cancelled = False
+
+    def abort(self) -> None:
+        """End a request that is under way; a process notices by itself."""
+        if self.work.collector:
+            self.work.collector.abort()
+
+
+def _has_process(unit: Unit) -> bool:
+    return unit.task.kind == "command" or unit.task.timeout_seconds is not None
+
+
+def _blocked_by(unit: Unit) -> str:
+    """Why a unit cannot be done, from what it comes after; being disabled, or having nothing to do, blocks nobody."""
+    for before in unit.after:
+        if before.status == "failed":
+            return f"{before.label}, which it comes after, failed"
+        if before.status == "skipped" and before.dues:
+            return f"{before.label}, which it comes after, was skipped"
+    return ""
+
+
+def hint_of(error: BaseException) -> str:
+    """What to do about it."""
+    if isinstance(error, AgentOSError):
+        return error.hint or (AGAIN if isinstance(error, KeyRefusedError) else "")
+    if isinstance(error, Cancelled):
+        return "`retry` does it again"
+    return "the log has the traceback"
 
 
 def _why(error: BaseException) -> str:
     if isinstance(error, Stopped):
         return f"stopped by signal {error.signal_number}"
-    return error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, (AgentOSError, Cancelled)):
+        return str(error)
+    from .child import ForeignError
+
+    return str(error) if isinstance(error, ForeignError) else f"{type(error).__name__}: {error}"
 
 
 def _trace(error: BaseException) -> str:
-    """Where a fault of the program came from; an error of ours says all there is to say."""
-    if isinstance(error, AgentOSError):
+    """Where a fault came from; an error of ours says all there is to say."""
+    if isinstance(error, (AgentOSError, Cancelled)):
         return ""
+    if hasattr(error, "trace"):
+        return str(error.trace)
     from traceback import format_exception
 
     return "".join(format_exception(type(error), error, error.__traceback__))
 
 
-def _new_id(clock: Clock) -> str:
-    """An id that sorts by time: `20261122T050000-1a2b3c4d5e6f`."""
-    return f"{clock.now().strftime('%Y%m%dT%H%M%S')}-{os.urandom(6).hex()}"
+__all__ = ["Runner", "Setup", "iso"]
