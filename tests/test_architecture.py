@@ -22,7 +22,7 @@ RANKS = (
     "clock errors migrations money redactor text",
     "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
     " strict_json",
-    "db dotenv lock logger model spec",
+    "db dotenv lock logger model printing spec",
     "config due ini ledger opening retry",
     "export http_answer journal slots store",
     "http_client",
@@ -30,7 +30,10 @@ RANKS = (
     "app collector",
     "apps context",
     "bodies plan",
-    "child runner",
+    "child desk",
+    "crew",
+    "loop",
+    "runner",
     "api doctor",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}

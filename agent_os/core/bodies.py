@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 TRY_LATER = 75  # a command's way to say: not now (EX_TEMPFAIL of sysexits.h)
 OUTPUT_BYTES = 64 * 1024  # of what a command printed that is handed on to what comes after it
-MESSAGES_AT_ONCE = 500
-LONGEST_WAIT_SECONDS = 3600.0  # that a run waits for a message's time; later ones are the next run's
 MOST_TRIES = 20  # of a message before it is parked
 _RETRY_SECONDS = 30.0
 
@@ -43,20 +41,23 @@ class Work:
         task: Task,
         facts: Facts,
         *,
-        call: Callable[..., Any],
         home: Home,
-        stopped: Callable[[], bool],
         hosts: Sequence[str] = (),
     ) -> None:
         self.task = task
         self.facts = facts
-        self.call = call
         self.home = home
-        self.stopped = stopped
         self.hosts = hosts
+        self.call: Callable[..., Any] = _nobody  # set by whoever hands the work on
+        self.stopped: Callable[[], bool] = lambda: False
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.open_day = ""
+
+    @property
+    def has_process(self) -> bool:
+        """Whether it is done in a process of its own, which can be ended."""
+        return self.task.kind == "command" or self.task.timeout_seconds is not None
 
     def context(self) -> Context:
         """What a Python task is handed."""
@@ -81,19 +82,8 @@ class Printed(Exception):  # noqa: N818 (it carries an error; it is none)
         self.output = output
 
 
-def run_body(work: Work) -> End:
-    """Do what the task says."""
-    if work.task.kind == "collector":
-        return collect(work)
-    if work.task.kind == "outbox":
-        return deliver(work)
-    if work.task.kind == "command":
-        return run_command(work)
-    if work.task.timeout_seconds is not None:
-        from .child import run_in_child
-
-        return run_in_child(work)
-    return run_function(work)
+def _nobody(operation: str, **_: Any) -> Any:
+    raise PermanentError(f"nobody is there to {operation}")
 
 
 def run_function(work: Work) -> End:
@@ -171,7 +161,7 @@ def collect(work: Work) -> End:
             if work.stopped():
                 break
             if len(work.windows) > 1:
-                work.call("progress", detail=f"window {number} of {len(work.windows)}")
+                work.say(f"window {number} of {len(work.windows)}")
             try:
                 work.call("store", batch=collector.collect(window, open_day=work.open_day))
             except BaseException as error:  # noqa: BLE001 (a failing window does not harm the others)

@@ -19,7 +19,7 @@ from .errors import AgentOSError, ConfigError, FencedError, PermanentError, Tran
 if TYPE_CHECKING:
     from typing import BinaryIO, Optional
 
-WORD = "_child"  # the word that starts this program as a child
+WORD = "_child"  # the word that starts this program as a child; arguments.py knows it
 _KINDS: dict[str, type[AgentOSError]] = {
     each.__name__: each for each in (AgentOSError, ConfigError, FencedError, PermanentError, TransientError)
 }
@@ -87,7 +87,8 @@ def serve(stdin: BinaryIO, stdout: BinaryIO, *, open_home: Any, load_task: Any) 
         home = open_home(order)
         task = load_task(order, home)
         facts = Facts(**order["facts"])
-        work = Work(task, facts, call=talk.call, home=home, stopped=lambda: False, hosts=order["hosts"])
+        work = Work(task, facts, home=home, hosts=order["hosts"])
+        work.call = talk.call
         ctx = work.context()
         try:
             value = task.function(ctx)
@@ -123,7 +124,8 @@ class _Talk:
         if os.name == "posix":
             import signal
 
-            os.killpg(os.getpgid(0), signal.SIGKILL)
+            if os.getpgid(0) == os.getpid():
+                os.killpg(0, signal.SIGKILL)
         os.kill(os.getpid(), 9)
 
     def say(self, what: Any) -> None:

@@ -165,11 +165,12 @@ class Journal:
 
     # spendings
 
-    def spent(self, cost_limit: str, *, is_settled: bool) -> int:
-        """What all runs have spent under a cost limit, or what those that are not over have reserved."""
+    def spent(self, cost_limit: str, *, is_settled: bool, since: str = "") -> int:
+        """What runs that ended since a day have spent under a cost limit, or what those not over have reserved."""
         row = self._db.one(
-            "SELECT coalesce(sum(amount), 0) FROM spendings WHERE cost_limit = ? AND is_settled = ?",
-            (cost_limit, int(is_settled)),
+            "SELECT coalesce(sum(amount), 0) FROM spendings WHERE cost_limit = ? AND is_settled = ?"
+            " AND changed_at >= ?",
+            (cost_limit, int(is_settled), since),
         )
         return int(row[0]) if row else 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
-from .due import Due, Known, Order, due_slots, latest_key, slot_of
+from .due import Due, Order, due_slots, latest_key, slot_of
 from .errors import ConfigError
 from .spec import closure
 
@@ -52,16 +52,21 @@ class Unit:
         self.value: Any = None
         self.output = ""
         self.disabled = False
+        self.is_cancelled = False
         self.new_days: list[str] = []
         self.restated_days: list[str] = []
         self.notes: list[str] = []
         self.missing_days = 0
         self.tokens: Optional[int] = None
         self.money: list[tuple[str, str, int]] = []
-        self.requests = 0
 
     def __repr__(self) -> str:
         return f"<unit {self.label} {self.status}>"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is known what came of it."""
+        return bool(self.status)
 
     @property
     def label(self) -> str:
@@ -72,6 +77,11 @@ class Unit:
     def provider(self) -> str:
         """What `runs.plugin_name` says: the provider, else the app, else the kind of task."""
         return self.collector.name if self.collector else self.task.name
+
+    @property
+    def requests(self) -> int:
+        """How many requests a collector has sent."""
+        return self.collector.requests if self.collector else 0
 
     @property
     def window(self) -> tuple[Optional[str], Optional[str]]:
@@ -234,6 +244,3 @@ def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) 
         if owner != mine and not lock.is_free(db_path, owner):
             found.update(dict.fromkeys(theirs & set(tasks), owner))
     return found
-
-
-__all__ = ["Known", "Plan", "Planner", "Unit", "busy_with"]

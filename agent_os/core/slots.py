@@ -136,7 +136,7 @@ class Slots:
 
     # a runner begins and ends
 
-    def interrupt(self, owner: str) -> list[str]:
+    def interrupt(self, owner: str, *, reason: str = INTERRUPTED) -> list[str]:
         """Close what a runner that is gone has left: its runs fail, its slots are due again. The ids of the runs."""
         now = self._now()
         runs = [
@@ -146,13 +146,16 @@ class Slots:
         ]  # fmt: skip
         self._db.many(
             "UPDATE runs SET status = 'failed', error = ?, finished_at = ?, retry_at = NULL WHERE id = ?",
-            [(INTERRUPTED, now, run_id) for run_id in runs],
+            [(reason, now, run_id) for run_id in runs],
+        )
+        self._db.many(  # nobody knows what was spent: what was set aside counts
+            "UPDATE spendings SET is_settled = 1, changed_at = ? WHERE run_id = ?", [(now, run_id) for run_id in runs]
         )
         for task, key in self._owned(owner):
             before = self._row(task, key)
             if before:
-                reason = INTERRUPTED if before.status == "running" else ""
-                self._write(task, key, machine.interrupt(before), reason=reason, now=now)
+                was_running = before.status == "running"
+                self._write(task, key, machine.interrupt(before), reason=reason if was_running else "", now=now)
         return runs
 
     def enlist(self, task: str, dues: Iterable[Due], *, owner: str, lease_until: str) -> None:
@@ -221,7 +224,9 @@ class Slots:
         for key, epoch in claimed.epochs.items():
             machine.check(self._row(claimed.task, key), epoch=epoch)
 
-    def await_retry(self, claimed: Claimed, *, number: int, began_at: str, error: str, retry_at: str) -> None:
+    def await_retry(  # noqa: PLR0913 (the columns of a row, all by name)
+        self, claimed: Claimed, *, number: int, began_at: str, error: str, retry_at: str, output: str
+    ) -> None:
         """An attempt failed and another will follow: keep its error, and give its room in limits to others."""
         self.check(claimed)
         self._db.run(
@@ -229,6 +234,8 @@ class Slots:
             (claimed.run_id, number, began_at, self._now(), error, retry_at),
         )
         self._db.run("UPDATE runs SET retry_at = ? WHERE id = ?", (retry_at, claimed.run_id))
+        if output:
+            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (claimed.run_id, output))
         self._reason(claimed, f"waiting for its next attempt: {error}")
 
     def attempt(self, claimed: Claimed, *, number: int) -> None:
@@ -282,12 +289,20 @@ class Slots:
         if output:
             self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (claimed.run_id, output))
 
-    def ask_to_cancel(self, run_id: str) -> None:
-        """Ask the runner of a run to end it."""
-        self._db.run(
-            "UPDATE runs SET cancel_at = ? WHERE id = ? AND status = 'running' AND cancel_at IS NULL",
-            (self._now(), run_id),
+    def fail_days(self, claimed: Claimed, days: Iterable[str], *, reason: str) -> None:
+        """Days that were asked for in vain; one that was read before stays read, and what was stored of it counts."""
+        for day in days:
+            row = self._db.one("SELECT read_at FROM slots WHERE task = ? AND key = ?", (claimed.task, day))
+            self.resolve(claimed, (day,), "success" if row and row[0] else "failed", reason=reason)
+
+    def ask_to_cancel(self, *, run_id: str = "", task: str = "", owner: str = "") -> int:
+        """Ask the runner of a run, or of all runs of a task that it has, to end them. How many it was asked for."""
+        asked = self._db.run(
+            "UPDATE runs SET cancel_at = ? WHERE status = 'running' AND cancel_at IS NULL"
+            " AND (id = ? OR (task = ? AND owner = ?))",
+            (self._now(), run_id, task, owner),
         )
+        return asked.rowcount
 
     # rows
 
