@@ -131,17 +131,17 @@ def run_command(work: Work) -> End:
 def failure_of(task: Task, ended: Any) -> Optional[AgentOSError]:
     """What the end of a process says, if not that all went well."""
     if ended.stopped:
-        return TransientError(f"{task.name} was stopped")
+        return TransientError("it was stopped")
     if ended.timed_out:
         return TransientError(
-            f"{task.name} was ended after {task.timeout_seconds:g} s, its timeout",
+            f"it was ended after {task.timeout_seconds:g} s, its timeout",
             hint="`show` has what it printed; raise `timeout` if it needs longer",
         )
     if ended.code == TRY_LATER:
-        return TransientError(f"{task.name} asks to be tried later (exit 75)")
+        return TransientError("it asks to be tried later (exit code 75)" + _last_line(ended.output))
     if ended.code:
         how = f"exit code {ended.code}" if ended.code > 0 else f"signal {-ended.code}"
-        return TransientError(f"{task.name} ended with {how}" + _last_line(ended.output), hint="`show` has its output")
+        return TransientError(f"it ended with {how}" + _last_line(ended.output), hint="`show` has its output")
     return None
 
 

@@ -63,7 +63,7 @@ def run_in_child(work: Work) -> End:
         raise Printed(_as_error(last["error"]), output)
     failure = failure_of(task, ended)
     if failure or "end" not in last:
-        raise Printed(failure or TransientError(f"{task.name} ended without a word in its process"), output)
+        raise Printed(failure or TransientError("its process ended without a word"), output)
     return End(last["end"]["value"], output=output, remembered=last["end"]["remembered"])
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from itertools import count
-from queue import Empty, SimpleQueue
+from queue import Empty
+from random import random
 from typing import TYPE_CHECKING, Any, Optional
 
 from .bodies import Printed
@@ -54,6 +55,7 @@ class Loop:
         self._log = home.log
         self._setup = setup
         self._progress = progress
+        self._chance = setup.chance or random
         self._crew = Crew(most=setup.jobs)
         self._numbers = count()
         self._units: list[Unit] = []
@@ -223,7 +225,7 @@ class Loop:
         if self._is_stopping or unit.attempt > unit.task.retries or isinstance(error, hopeless):
             return None
         doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
-        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._setup.chance())
+        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
         asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
         return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
 
