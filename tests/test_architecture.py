@@ -19,12 +19,12 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock errors migrations money redactor text",
+    "clock crontab errors groups migrations money redactor text",
     "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
     " strict_json",
-    "db dotenv lock logger model printing spec",
-    "config due ini ledger opening retry",
-    "export http_answer journal slots store",
+    "app_code db dotenv ini_file lock logger model printing spec",
+    "config due ledger opening retry",
+    "export http_answer ini journal slots store",
     "http_client",
     "home",
     "app collector",
@@ -34,14 +34,16 @@ RANKS = (
     "crew",
     "loop",
     "runner",
-    "api doctor",
+    "doctor",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 
 # What every start imports. Modules here load nothing of HEAVY, neither themselves nor through others of ours.
 LEAN = (
     *("", "core", "commands", "plugins"),
-    *("main", "arguments", "exits", "commands.run", "commands.self_check", "plugins.openai", "plugins.anthropic"),
+    *("main", "arguments", "exits", "wiring", "commands.run", "commands.report", "commands.self_check"),
+    *("plugins.openai", "plugins.anthropic", "core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
+    *("core.due", "core.journal", "core.machine", "core.plan", "core.slots"),
     *(
         "core.archive",
         "core.clock",
