@@ -6,8 +6,8 @@ The public API. Names are imported when they are first used: a start that collec
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .core.app import App, Ask, Message, Result
-    from .core.context import Context
     from .core.collector import Collector
+    from .core.context import Context
     from .core.days import Moments, Window
     from .core.errors import (
         AgentOSError,

@@ -1,4 +1,4 @@
-"""Puts together what a runner needs: the tasks of plugins, apps and the ini, checked as a whole before anything runs."""
+"""Puts together what a runner needs: the tasks of plugins, apps and the ini, all checked before anything runs."""
 
 from __future__ import annotations
 

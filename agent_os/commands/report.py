@@ -52,9 +52,7 @@ def as_json(unit: Unit) -> dict[str, Any]:
         "restated": unit.restated_days,
         "days_missing": unit.missing_days,
         "tokens": unit.tokens,
-        "money": [
-            {"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in unit.money
-        ],
+        "money": [{"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in unit.money],
         "requests": unit.requests,
         "notes": unit.notes,
     }
@@ -96,8 +94,7 @@ def show_runs(units: Sequence[Unit]) -> None:
 
     told = units if len(units) <= MOST_LINES else [unit for unit in units if unit.status != "success"][:MOST_LINES]
     rows = [
-        (unit.task.name, unit.key, unit.status, span(unit.seconds) if unit.attempt else "", unit.error)
-        for unit in told
+        (unit.task.name, unit.key, unit.status, span(unit.seconds) if unit.attempt else "", unit.error) for unit in told
     ]
     if rows:
         emit_table(("task", "slot", "result", "time", "what was said"), rows)

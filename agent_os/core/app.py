@@ -27,13 +27,13 @@ class Result(NamedTuple):
 
 
 def results_of(home: Home, *, since: str, until: str) -> list[Result]:
-    """The headlines of a span of days, oldest first, read in a connection of their own: from any thread."""
+    """The headlines of a span of days, oldest first, read in a connection of their own: in any thread."""
     with home.reading() as store:
         return [Result(*row) for row in store.results(since=since, until=until)]
 
 
 class Message(NamedTuple):
-    """What waits in an outbox. `key` names it for ever: hand it on as idempotency key where the other side takes one."""
+    """What waits in an outbox. `key` names it for ever: hand it on as idempotency key where one is taken."""
 
     key: str
     body: Any
@@ -102,7 +102,7 @@ class App:
         return name
 
     def outbox(self, name: str, *, needs: Any = (), retries: Any = None) -> Callable[[Any], Any]:
-        """`@app.outbox("discord", needs="DISCORD_WEBHOOK_URL")`: a function that sends one `Message`: `fn(ctx, message)`.
+        """`@app.outbox("discord", needs="DISCORD_WEBHOOK_URL")`: `fn(ctx, message)` sends one `Message`.
 
         What it returns (JSON) is kept as the receipt. TransientError: tried again later, not before its `retry_after`;
         PermanentError: parked, for a person to look at.

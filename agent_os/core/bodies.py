@@ -1,4 +1,4 @@
-"""What a run does, by the kind of its task: in a worker thread, without the database. What has to be kept is called for.
+"""What a run does, by the kind of its task: in a worker thread, without the database. What is to be kept is called for.
 
 Each body takes a `Work` and returns an `End`, or raises: TaskError says whether trying again is worth it.
 """
@@ -50,6 +50,7 @@ class Work:
         self.hosts = hosts
         self.call: Callable[..., Any] = _nobody  # set by whoever hands the work on
         self.stopped: Callable[[], bool] = lambda: False
+        self.say: Callable[[str], None] = lambda _: None  # where it has got to, for whoever watches
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.open_day = ""
@@ -189,7 +190,7 @@ def deliver(work: Work) -> End:
                 break
             message = Message(key, from_json(payload), tries + 1)
             try:
-                receipt = ctx.effect(f"send {key}", lambda m=message: _send(work, ctx, m), policy="at_least_once")
+                receipt = ctx.effect(f"send {key}", _sending(work, ctx, message), policy="at_least_once")
                 work.call("message", number=number, status="sent", receipt_json=to_json(receipt, f"receipt of {key}"))
                 sent += 1
             except Exception as error:  # noqa: BLE001 (whatever a sender does, the other messages have their turn)
@@ -200,7 +201,9 @@ def deliver(work: Work) -> End:
                 else:
                     soonest = wait if soonest is None else min(soonest, wait)
                 reason = f"{type(error).__name__}: {error}" if not isinstance(error, AgentOSError) else error.message
-                work.call("message", number=number, status="parked" if wait is None else "waiting", wait=wait, error=reason)
+                work.call(
+                    "message", number=number, status="parked" if wait is None else "waiting", wait=wait, error=reason
+                )
     finally:
         ctx.close()
     if soonest is not None:
@@ -211,8 +214,8 @@ def deliver(work: Work) -> End:
     return End(f"{sent} sent" + (f", {parked} parked" if parked else ""))
 
 
-def _send(work: Work, ctx: Context, message: Message) -> Any:
-    return work.task.function(ctx, message) if work.task.function else None
+def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:
+    return lambda: work.task.function(ctx, message) if work.task.function else None
 
 
 def _wait_of(error: Exception, tries: int) -> Optional[float]:

@@ -13,7 +13,7 @@ from .json_value import digest, from_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Optional, Union
 
     from .app import Result
@@ -151,7 +151,9 @@ class Context:
         """
         self._name("effect", key)
         if policy not in POLICIES:
-            raise PermanentError(f"effect {key!r} has the policy {policy!r}", hint=f"it is one of {', '.join(POLICIES)}")
+            raise PermanentError(
+                f"effect {key!r} has the policy {policy!r}", hint=f"it is one of {', '.join(POLICIES)}"
+            )
         known = self._call("effect", key=key)
         status, outcome = known or ("", None)
         if status == "done":

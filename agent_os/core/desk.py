@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MESSAGES_AT_ONCE = 500
 
 
-class Refusal(TaskError):
+class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
     """A limit leaves no room for a run: its slot is parked, due again at the next start."""
 
 
@@ -73,9 +73,7 @@ class Desk:
 
     def bury(self, gone: Collection[str], *, number: int) -> list[str]:
         """Close what runners that are gone have left, and whoever had our lock before us. The runs that were closed."""
-        before_us = {
-            owner for owner in self.slots.owners() if owner != self.owner and lock.number_of(owner) == number
-        }
+        before_us = {owner for owner in self.slots.owners() if owner != self.owner and lock.number_of(owner) == number}
         return [run_id for owner in sorted({*gone, *before_us}) for run_id in self.slots.interrupt(owner)]
 
     def busy(self, tasks: Collection[str]) -> dict[str, str]:
@@ -104,7 +102,7 @@ class Desk:
         return self.slots.cancelled(self.owner)
 
     def give_up(self, reason: str) -> None:
-        """This runner ends: close its runs, and leave its slots due."""
+        """The runner ends: close its runs, and leave its slots due."""
         self.slots.interrupt(self.owner, reason=reason)
 
     # units
@@ -322,7 +320,7 @@ class Desk:
     def _do_messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
         return self.journal.waiting_messages(unit.task.name, most=MESSAGES_AT_ONCE)
 
-    def _do_message(  # noqa: PLR0913 (the columns of a row, all by name)
+    def _do_message(
         self,
         _: Unit,
         *,

@@ -63,7 +63,8 @@ class Order:
 class Known:
     """What the database knows of a task's slots: the newest key that is not in the future; and of those that matter
     (all that are not resolved, and those that were asked for) the status, how many attempts were made, and since when
-    they are due."""
+    they are due.
+    """
 
     __slots__ = ("newest", "slots")
 

@@ -68,7 +68,7 @@ class KeyRefusedError(PermanentError):
 
 
 class FencedError(TaskError):
-    """This run or runner does not have the slot, or has it no longer: its write is refused, and changed nothing."""
+    """A run or runner does not have the slot, or has it no longer: its write is refused, and changed nothing."""
 
 
 class Stopped(BaseException):

@@ -31,7 +31,9 @@ class Journal:
         rows = self._db.all("SELECT name, input_hash, output_json FROM steps WHERE task = ? AND key = ?", (task, key))
         return {name: (input_hash, output) for name, input_hash, output in rows}
 
-    def keep_step(self, task: str, key: str, name: str, *, input_hash: str, output_json: str, run_id: str) -> None:
+    def keep_step(  # noqa: PLR0913 (the columns of a row)
+        self, task: str, key: str, name: str, *, input_hash: str, output_json: str, run_id: str
+    ) -> None:
         """Keep the value of a step. One of the same name that was done for another input is replaced."""
         self._db.run(
             "INSERT OR REPLACE INTO steps(task, key, name, input_hash, output_json, run_id, done_at, seq)"
@@ -43,9 +45,7 @@ class Journal:
         """Forget all steps of a slot, or those from the step `since` on. False when there is no such step."""
         first = 0
         if since:
-            row = self._db.one(
-                "SELECT seq FROM steps WHERE task = ? AND key = ? AND name = ?", (task, key, since)
-            )
+            row = self._db.one("SELECT seq FROM steps WHERE task = ? AND key = ? AND name = ?", (task, key, since))
             if row is None:
                 return False
             first = row[0]
@@ -67,10 +67,8 @@ class Journal:
             (task, key, policy, self._now(), run_id),
         )
 
-    def conclude(
-        self, task: str, key: str, status: str, *, outcome: Optional[str] = None, error: str = ""
-    ) -> bool:
-        """Write down what came of an effect: done, failed (it did not happen) or ambiguous. False for an unknown one."""
+    def conclude(self, task: str, key: str, status: str, *, outcome: Optional[str] = None, error: str = "") -> bool:
+        """Write down what came of an effect: done, failed (nothing happened) or ambiguous. False for an unknown one."""
         changed = self._db.run(
             "UPDATE effects SET status = ?, outcome = ?, outcome_at = ?, error = ? WHERE task = ? AND key = ?",
             (status, outcome, self._now(), error, task, key),
@@ -130,7 +128,7 @@ class Journal:
         )
         return {outbox for (outbox,) in rows}
 
-    def conclude_message(  # noqa: PLR0913 (the columns of a row, all by name)
+    def conclude_message(
         self, number: int, *, status: str, next_at: str = "", error: str = "", receipt_json: Optional[str] = None
     ) -> None:
         """Write down what came of sending a message: sent, parked for good, or waiting until `next_at`."""
@@ -143,11 +141,10 @@ class Journal:
 
     def messages(self, *, unsent: bool, most: int) -> list[tuple[Any, ...]]:
         """Messages, newest first: id, outbox, key, status, attempts, next_at, error, run_id, created_at."""
-        condition = "status IN ('waiting', 'parked')" if unsent else "1"
         return self._db.all(
             "SELECT id, outbox, key, status, attempts, next_at, error, run_id, created_at FROM outbox"
-            f" WHERE {condition} ORDER BY id DESC LIMIT ?",  # noqa: S608 (one of two constants)
-            (most,),
+            " WHERE NOT ? OR status IN ('waiting', 'parked') ORDER BY id DESC LIMIT ?",
+            (unsent, most),
         )
 
     def resend(self, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""Values that are kept as JSON: checked to the last part, written one way, so that what is read back is what was kept."""
+"""Values that are kept as JSON: checked to the last part, written one way: what is read back is what was kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 16 * 2**20  # of one value as text: a step's result is a fact, not a file
 _DEEPEST = 100
-_HINT = "keep text, whole numbers, floats, true, false, null, lists and objects with text keys; write files for the rest"
+_MOST_BITS = 10_000  # beyond, Python may refuse to write it in decimal
+_HINT = (
+    "keep text, whole numbers, floats, true, false, null, lists and objects with text keys; write files for the rest"
+)
 
 
 def to_json(value: Any, what: str) -> str:
@@ -47,14 +50,6 @@ def _offences(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     """(where, what it is) of each part that JSON has no word for; tuples pass as lists."""
     if depth > _DEEPEST:
         yield path, f"nested more than {_DEEPEST} deep (or holds itself)"
-    elif value is None or isinstance(value, (bool, str)):
-        pass
-    elif isinstance(value, int):
-        if value.bit_length() > 10_000:
-            yield path, f"a number of {value.bit_length():,} bits"
-    elif isinstance(value, float):
-        if value - value != 0:
-            yield path, repr(value)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _offences(item, f"{path}[{index}]", depth + 1)
@@ -65,4 +60,17 @@ def _offences(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
             else:
                 yield f"{path}[{key!r}]", f"under a key of type {type(key).__name__}"
     else:
-        yield path, f"of type {type(value).__name__}"
+        offence = _offence(value)
+        if offence:
+            yield path, offence
+
+
+def _offence(value: Any) -> str:
+    """What a value without parts is, if JSON has no word for it."""
+    if value is None or isinstance(value, (bool, str)):
+        return ""
+    if isinstance(value, int):
+        return f"a number of {value.bit_length():,} bits" if value.bit_length() > _MOST_BITS else ""
+    if isinstance(value, float):
+        return repr(value) if value - value != 0 else ""
+    return f"of type {type(value).__name__}"

@@ -25,7 +25,7 @@ def new_id(clock: Clock) -> str:
 
 
 class RunnerLock:
-    """The lock of this runner; `owner` is its name, and `number` that of its lock. The text in it is for people only."""
+    """The lock of this runner; `owner` is its name, `number` that of its lock. The text in it is for people only."""
 
     def __init__(self, db_path: str, *, clock: Clock) -> None:
         self.owner = ""
@@ -68,7 +68,8 @@ def number_of(owner: str) -> int:
 
 def is_free(db_path: str, owner: str) -> bool:
     """Whether nobody holds the lock of this runner: then it is gone. A later runner with the same lock is not it, but
-    has closed whatever it left."""
+    has closed whatever it left.
+    """
     number = number_of(owner)
     if not number:
         return True

@@ -124,6 +124,10 @@ class Loop:
                 told += [self._claim(unit) for unit in starts]
             for tell in told:
                 tell()
+        for unit in self._active:
+            if unit.detail:
+                self._progress.update(unit.label, unit.detail)
+                unit.detail = ""
         self._progress.tick()
 
     def _gather(self) -> list[Event]:
@@ -237,6 +241,7 @@ class Loop:
         self._began.setdefault(unit, self._clock.monotonic())
         work.call = lambda operation, **given: self._crew.call(unit, operation, given)
         work.stopped = lambda: self._is_stopping or unit.is_cancelled
+        work.say = lambda detail: setattr(unit, "detail", detail)
         self._progress.started(unit.label, f"attempt {unit.attempt}" if unit.attempt > 1 else "")
         self._crew.take(unit, work)
 

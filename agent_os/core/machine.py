@@ -58,9 +58,7 @@ def claim(slot: Slot, *, owner: str, lease_until: str) -> Slot:
     """Begin a run. FencedError unless the slot is due and on this runner's list."""
     if slot.status != "due" or slot.owner != owner:
         raise FencedError(f"the slot is {slot.status} and belongs to {slot.owner or 'nobody'}")
-    return Slot(
-        "running", epoch=slot.epoch + 1, owner=owner, lease_until=lease_until, attempts=slot.attempts + 1
-    )
+    return Slot("running", epoch=slot.epoch + 1, owner=owner, lease_until=lease_until, attempts=slot.attempts + 1)
 
 
 def check(slot: Optional[Slot], *, epoch: int) -> Slot:
@@ -76,9 +74,7 @@ def check(slot: Optional[Slot], *, epoch: int) -> Slot:
 def attempt(slot: Optional[Slot], *, epoch: int) -> Slot:
     """One more try within the run."""
     held = check(slot, epoch=epoch)
-    return Slot(
-        "running", epoch=epoch, owner=held.owner, lease_until=held.lease_until, attempts=held.attempts + 1
-    )
+    return Slot("running", epoch=epoch, owner=held.owner, lease_until=held.lease_until, attempts=held.attempts + 1)
 
 
 def finish(slot: Optional[Slot], *, epoch: int, status: str) -> Slot:

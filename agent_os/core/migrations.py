@@ -131,8 +131,8 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 read_at TEXT,
                 owner TEXT NOT NULL DEFAULT '',
                 PRIMARY KEY(task, key)) WITHOUT ROWID""",
-            "INSERT INTO slots_now SELECT task, key, status, due_at, attempts, run_id, epoch, coalesce(lease_until, ''),"
-            " reason, output_json, changed_at, read_at, '' FROM slots",
+            "INSERT INTO slots_now SELECT task, key, status, due_at, attempts, run_id, epoch,"
+            " coalesce(lease_until, ''), reason, output_json, changed_at, read_at, '' FROM slots",
             "DROP TABLE slots",
             "ALTER TABLE slots_now RENAME TO slots",
             "CREATE INDEX slots_owned ON slots(owner) WHERE owner <> ''",

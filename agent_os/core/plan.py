@@ -53,6 +53,7 @@ class Unit:
         self.output = ""
         self.disabled = False
         self.is_cancelled = False
+        self.detail = ""  # where it has got to, as it said last
         self.new_days: list[str] = []
         self.restated_days: list[str] = []
         self.notes: list[str] = []
@@ -120,7 +121,7 @@ class Planner:
         self._slots = slots
 
     def plan(self, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
-        """What is due of these tasks and of whatever they come after. Raises ConfigError for a clock that was never set.
+        """What is due of these tasks and of whatever they come after. ConfigError for a clock that was never set.
 
         `began_at` is when this process began: what another one read since then is not asked for again.
         """
@@ -164,9 +165,7 @@ class Planner:
             have = {due.key for due in dues}
             more = sorted({key for key in wanted if key not in have and _fits(task, key)})
             statuses = self._slots.statuses(task.name, more)
-            dues += [
-                slot_of(task, key, now=known.asked_at(key, now)) for key in more if statuses.get(key) != "success"
-            ]
+            dues += [slot_of(task, key, now=known.asked_at(key, now)) for key in more if statuses.get(key) != "success"]
         return sorted(dues, key=lambda due: (due.due_at, due.key))
 
     def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:

@@ -15,7 +15,7 @@ _mine = local()
 
 
 class Divider:
-    """Stands in for a standard stream: what a thread with a capture writes goes there, all else where it always went."""
+    """Stands in for a standard stream: what a thread with a capture writes goes there, all else where it always did."""
 
     def __init__(self, stream: Optional[TextIO]) -> None:
         self._stream = stream
@@ -42,8 +42,8 @@ class captured:  # noqa: N801 (reads as a word of the statement it is used in)
     """`with captured() as printed:` what this thread prints in the block is kept in a `Capture`."""
 
     def __enter__(self) -> Capture:
-        _mine.capture = Capture()
-        return _mine.capture  # type: ignore[no-any-return]
+        capture = _mine.capture = Capture()
+        return capture
 
     def __exit__(self, *_: object) -> None:
         _mine.capture = None
@@ -54,7 +54,7 @@ class divided:  # noqa: N801 (reads as a word of the statement it is used in)
 
     def __enter__(self) -> None:
         self._before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Divider(sys.stdout), Divider(sys.stderr)  # type: ignore[assignment]
+        sys.stdout, sys.stderr = Divider(sys.stdout), Divider(sys.stderr)
 
     def __exit__(self, *_: object) -> None:
         sys.stdout, sys.stderr = self._before

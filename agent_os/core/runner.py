@@ -52,7 +52,7 @@ class Setup:
 class Runner:
     """Runs tasks of one home. May be used again and again, by one thread."""
 
-    def __init__(self, home: Home, setup: Setup, *, progress: Callable[[], Optional[Progress]] = lambda: None) -> None:
+    def __init__(self, home: Home, setup: Setup, *, progress: Callable[[], Progress]) -> None:
         """`progress` makes the display, when there is something to show."""
         self._home = home
         self._clock = home.clock
@@ -86,7 +86,7 @@ class Runner:
     def _take(
         self, desk: Desk, targets: Collection[str], order: Order, *, began_at: str, runner_lock: RunnerLock
     ) -> Plan:
-        """Close what the dead have left, and have all slots of the plan or none. Waits where the overlap policy says so."""
+        """Close what the dead have left; have all slots of the plan or none; wait where the overlap policy says so."""
         planner = Planner(
             self._setup.tasks, self._setup.collectors, home=self._home, store=self._store, slots=desk.slots
         )
@@ -112,7 +112,7 @@ class Runner:
             self._clock.sleep(POLL_SECONDS)
 
     def _gone(self, desk: Desk, patient: set[str]) -> set[str]:
-        """The runners that are gone: their lock is free, or their lease is over and stays so while one waits a moment."""
+        """The runners that are gone: their lock is free, or their lease is over and is not renewed in a moment."""
         gone, late = desk.judge(patient)
         if late - patient:
             self._clock.sleep(machine.PATIENCE_SECONDS)
@@ -120,9 +120,7 @@ class Runner:
             gone, _ = desk.judge(patient)
         return gone
 
-    def _refuse_overlap(
-        self, desk: Desk, busy: Mapping[str, str], targets: Collection[str], asked: set[str]
-    ) -> None:
+    def _refuse_overlap(self, desk: Desk, busy: Mapping[str, str], targets: Collection[str], asked: set[str]) -> None:
         """Raise BusyError where the policy of a target says so; else ask whoever has it to end, or just wait."""
         for name in sorted(busy):
             policy = self._setup.tasks[name].overlap if name in targets else "queue"

@@ -202,9 +202,7 @@ class Slots:
     def claim(self, run: RunRow, keys: Sequence[str], *, lease_until: str) -> Claimed:
         """Write a run down and give it its slots. FencedError unless all of them are due and on its runner's list."""
         slots = [(key, self._row(run.task, key)) for key in keys]
-        after = {
-            key: machine.claim(slot or Slot(), owner=run.owner, lease_until=lease_until) for key, slot in slots
-        }
+        after = {key: machine.claim(slot or Slot(), owner=run.owner, lease_until=lease_until) for key, slot in slots}
         now = self._now()
         self._insert(run, status="running", now=now)
         for key, slot in after.items():
@@ -256,9 +254,7 @@ class Slots:
         for key, slot in ended.items():
             self._write(claimed.task, key, slot, reason=reason, now=now)
             if read_at:
-                self._db.run(
-                    "UPDATE slots SET read_at = ? WHERE task = ? AND key = ?", (read_at, claimed.task, key)
-                )
+                self._db.run("UPDATE slots SET read_at = ? WHERE task = ? AND key = ?", (read_at, claimed.task, key))
             del claimed.epochs[key]
 
     def finish(  # noqa: PLR0913 (the end of a run, all by name)
