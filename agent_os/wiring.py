@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .core.runner import Runner, Setup
+from .core.plan import Setup
+from .core.runner import Runner
 from .plugins import load
 
 TYPE_CHECKING = False

@@ -34,7 +34,6 @@ RANKS = (
     "crew",
     "loop",
     "runner",
-    "doctor",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 

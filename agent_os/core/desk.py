@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from .bodies import End, Work
     from .due import Order
     from .home import Home
-    from .plan import Plan
-    from .runner import Setup
+    from .plan import Plan, Setup
 
 MESSAGES_AT_ONCE = 500
 

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from .crew import Event
     from .desk import Desk
     from .home import Home
-    from .plan import Unit
+    from .plan import Setup, Unit
     from .progress import Progress
-    from .runner import Setup
 
     Tell = Callable[[], None]  # what to do once the transaction is committed
 
@@ -44,6 +43,7 @@ HEARD_EVERY_SECONDS = 0.5  # how long a signal, a request to cancel, or a lease 
 PROCESS_SECONDS = 6.5  # for processes to be ended (5 s), once the program has been asked to stop
 THREAD_SECONDS = 2.0  # the same where only threads are at work, which nobody can end
 LONGEST_BACKOFF_SECONDS = 3600.0
+AGAIN = "nothing of that window was stored; the next run asks again"
 
 
 class Loop:
@@ -260,7 +260,7 @@ class Loop:
 
     def _fail(self, unit: Unit, error: BaseException) -> None:
         error = out_of_memory() if isinstance(error, MemoryError) else error
-        unit.cause, unit.hint = error, hint_of(error)
+        unit.cause, unit.hint = error, hint_of(error) or (AGAIN if unit.collector else "")
         shown = why(error) if unit.collector else f"{unit.label}: {why(error)}"
         self._log.error("run.failed", sentence(shown, unit.hint), task=unit.task.name, run=unit.run_id)
         trace = _trace(error)

@@ -15,7 +15,7 @@ from .spec import closure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, Optional
 
     from .collector import Collector
@@ -94,6 +94,31 @@ class Unit:
         return None, None
 
 
+class Setup:
+    """What a runner is given: the tasks and what belongs to them, and how it may work."""
+
+    def __init__(  # noqa: PLR0913 (put together in one place, all by name)
+        self,
+        tasks: Mapping[str, Any],
+        *,
+        collectors: Mapping[str, Any],
+        cost_limits: Optional[Mapping[str, Callable[..., Any]]] = None,
+        limits: Optional[Mapping[str, int]] = None,
+        outboxes: Optional[Mapping[str, Any]] = None,
+        hosts: Optional[Mapping[str, Sequence[str]]] = None,
+        jobs: int = 8,
+        chance: Optional[Callable[[], float]] = None,
+    ) -> None:
+        self.tasks = tasks
+        self.collectors = collectors
+        self.cost_limits = cost_limits or {}
+        self.limits = limits or {}
+        self.outboxes = outboxes or {}
+        self.hosts = hosts or {}
+        self.jobs = jobs
+        self.chance = chance  # 0 <= x < 1, for the jitter of retries
+
+
 class Plan:
     """The units of one invocation, in an order in which they could be done one after the other."""
 
@@ -111,11 +136,9 @@ class Plan:
 class Planner:
     """Makes plans from the declarations of all tasks and what the database knows."""
 
-    def __init__(
-        self, tasks: Mapping[str, Task], collectors: Mapping[str, Collector], *, home: Home, store: Store, slots: Slots
-    ) -> None:
-        self._tasks = tasks
-        self._collectors = collectors
+    def __init__(self, setup: Setup, *, home: Home, store: Store, slots: Slots) -> None:
+        self._tasks = setup.tasks
+        self._collectors = setup.collectors
         self._home = home
         self._store = store
         self._slots = slots

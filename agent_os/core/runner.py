@@ -8,12 +8,11 @@ from __future__ import annotations
 from . import lock, machine
 from .desk import Desk
 from .errors import BusyError
-from .plan import Planner, Unit
+from .plan import Planner, Setup, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import Any, Optional
+    from collections.abc import Callable, Collection, Mapping
 
     from .due import Order
     from .home import Home
@@ -22,31 +21,6 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 POLL_SECONDS = 0.5  # between two looks at a task that is running elsewhere
-
-
-class Setup:
-    """What a runner is given: the tasks and what belongs to them, and how it may work."""
-
-    def __init__(  # noqa: PLR0913 (put together in one place, all by name)
-        self,
-        tasks: Mapping[str, Any],
-        *,
-        collectors: Mapping[str, Any],
-        cost_limits: Optional[Mapping[str, Callable[..., Any]]] = None,
-        limits: Optional[Mapping[str, int]] = None,
-        outboxes: Optional[Mapping[str, Any]] = None,
-        hosts: Optional[Mapping[str, Sequence[str]]] = None,
-        jobs: int = 8,
-        chance: Optional[Callable[[], float]] = None,
-    ) -> None:
-        self.tasks = tasks
-        self.collectors = collectors
-        self.cost_limits = cost_limits or {}
-        self.limits = limits or {}
-        self.outboxes = outboxes or {}
-        self.hosts = hosts or {}
-        self.jobs = jobs
-        self.chance = chance  # 0 <= x < 1, for the jitter of retries
 
 
 class Runner:
@@ -87,9 +61,7 @@ class Runner:
         self, desk: Desk, targets: Collection[str], order: Order, *, began_at: str, runner_lock: RunnerLock
     ) -> Plan:
         """Close what the dead have left; have all slots of the plan or none; wait where the overlap policy says so."""
-        planner = Planner(
-            self._setup.tasks, self._setup.collectors, home=self._home, store=self._store, slots=desk.slots
-        )
+        planner = Planner(self._setup, home=self._home, store=self._store, slots=desk.slots)
         patient: set[str] = set()
         asked: set[str] = set()
         while True:
