@@ -54,6 +54,7 @@ class Work:
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.open_day = ""
+        self.took = 0.0  # seconds that its body has taken
 
     @property
     def has_process(self) -> bool:
