@@ -7,12 +7,11 @@ open while anyone waits for the network or for a process.
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
-from itertools import count
 from queue import Empty
 from random import random
 from typing import TYPE_CHECKING, Any, Optional
 
+from .agenda import Agenda
 from .bodies import Printed
 from .crew import Crew
 from .desk import Refusal
@@ -26,6 +25,7 @@ from .errors import (
     out_of_memory,
     sentence,
 )
+from .reasons import Cancelled, hint_of, trace_of, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,15 +59,11 @@ class Loop:
         self._progress = progress
         self._chance = setup.chance or random
         self._crew = Crew(most=setup.jobs, clock=home.clock)
-        self._numbers = count()
+        self._agenda = Agenda()
         self._units: list[Unit] = []
-        self._waits_for: dict[Unit, int] = {}
-        self._followers: dict[Unit, list[Unit]] = {}
-        self._ready: list[Unit] = []
         self._active: dict[Unit, Optional[Work]] = {}  # None: its claim is being made
         self._took = 0.0  # seconds that units have taken lately, without waiting for anything of ours; 0: unknown
         self._began: dict[Unit, float] = {}
-        self._retries: list[tuple[float, int, Unit]] = []
         self._is_stopping = False
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
@@ -92,15 +88,8 @@ class Loop:
         """Do these units, each when what it comes after is done."""
         self._units += units
         self._progress.begin(sum(1 for unit in self._units if not unit.is_over))
-        for unit in units:
-            self._waits_for[unit] = len(unit.after)
-            for before in unit.after:
-                self._followers.setdefault(before, []).append(unit)
-        self._ready += [unit for unit in units if not unit.after and not unit.is_over]
-        for unit in units:
-            if unit.is_over:
-                self._release_followers(unit)
-        while self._ready or self._active or self._retries:
+        self._agenda.add(units)
+        while self._agenda or self._active:
             self._turn()
 
     def _empty_outboxes(self) -> None:
@@ -142,21 +131,17 @@ class Loop:
         events = self._crew.handed_over()
         if events or self._may_start():
             return events
-        left = self._retries[0][0] - self._clock.monotonic() if self._retries else HEARD_EVERY_SECONDS
         try:
-            return [self._crew.wait(max(0.001, min(HEARD_EVERY_SECONDS, left)))]
+            return [self._crew.wait(self._agenda.seconds_left(self._clock.monotonic(), most=HEARD_EVERY_SECONDS))]
         except Empty:
             self._look_for_cancelled()
             return []
 
     def _may_start(self) -> bool:
         """Whether a unit may begin: there is one, and room for it."""
-        now = self._clock.monotonic()
-        while self._retries and self._retries[0][0] <= now:
-            self._ready.append(heappop(self._retries)[2])
         if len(self._active) >= self._most():
             return False
-        return any(self._desk.has_room(unit, {}) for unit in self._ready)
+        return any(self._desk.has_room(unit, {}) for unit in self._agenda.ready(self._clock.monotonic()))
 
     def _most(self) -> int:
         """How many units may be claimed and not over: as many as there are threads; or, where they take next to no
@@ -168,17 +153,10 @@ class Loop:
     def _startable(self) -> list[Unit]:
         """Units for which there is room: for their work, and in every limit that they name. They count as active."""
         room = self._most() - len(self._active)
-        if not self._ready or room <= 0:
-            return []
-        chosen: list[Unit] = []
-        waiting: list[Unit] = []
         used: dict[str, int] = {}
-        for position, unit in enumerate(self._ready):
-            if len(chosen) == room:
-                waiting += self._ready[position:]
-                break
-            (chosen if self._desk.has_room(unit, used) else waiting).append(unit)
-        self._ready = waiting
+        chosen = self._agenda.take(
+            self._clock.monotonic(), most=room, has_room=lambda unit: self._desk.has_room(unit, used)
+        )
         self._active.update(dict.fromkeys(chosen))
         return chosen
 
@@ -264,7 +242,7 @@ class Loop:
 
     def _await_retry(self, unit: Unit, error: BaseException, wait: float) -> Tell:
         self._active.pop(unit, None)
-        heappush(self._retries, (self._clock.monotonic() + wait, next(self._numbers), unit))
+        self._agenda.come_back(unit, self._clock.monotonic() + wait)
 
         def tell() -> None:
             self._log.info(
@@ -292,7 +270,7 @@ class Loop:
         def tell() -> None:
             shown = why(error) if unit.collector else f"{unit.label}: {why(error)}"
             self._log.error("run.failed", sentence(shown, unit.hint), task=unit.task.name, run=unit.run_id)
-            trace = _trace(error)
+            trace = trace_of(error)
             if trace:
                 self._log.debug("run.traceback", why(error), task=unit.task.name, run=unit.run_id, traceback=trace)
             told()
@@ -305,7 +283,7 @@ class Loop:
         unit.status, unit.error = status, error
         now = self._clock.monotonic()
         unit.seconds = now - self._began.pop(unit, now)
-        self._release_followers(unit)
+        self._agenda.release(unit)
 
         def tell() -> None:
             self._progress.ended(unit.label, status, error, unit.seconds)
@@ -317,18 +295,12 @@ class Loop:
 
         return tell
 
-    def _release_followers(self, unit: Unit) -> None:
-        for follower in self._followers.pop(unit, ()):
-            self._waits_for[follower] -= 1
-            if not self._waits_for[follower] and not follower.is_over:
-                self._ready.append(follower)
-
     # the end
 
     def _look_for_cancelled(self) -> None:
         """Has anyone asked for the end of a run? Processes and requests are ended; a thread is left to itself."""
         for run_id in self._desk.cancelled():
-            for unit in [*self._active, *(each for _, _, each in self._retries)]:
+            for unit in [*self._active, *self._agenda.waiting()]:
                 if unit.run_id == run_id and not unit.is_cancelled:
                     unit.is_cancelled = True
                     self._end_work(unit)
@@ -340,8 +312,7 @@ class Loop:
         elif work is None or not work.has_process:
             if work:
                 self._crew.add_stray()
-            self._retries = [each for each in self._retries if each[2] is not unit]
-            heapify(self._retries)
+            self._agenda.drop(unit)
             self._crew.hand_over((unit, Cancelled(), None))
 
     def _abandon(self, error: BaseException) -> None:
@@ -383,43 +354,9 @@ class Loop:
             tell()
 
 
-class Cancelled(Exception):  # noqa: N818 (what happened, not an error)
-    """Somebody asked for the end of this run."""
-
-    def __init__(self) -> None:
-        super().__init__("cancelled: its end was asked for")
-
-
 def _blocked_by(unit: Unit) -> str:
     """Why a unit cannot be done, from what it comes after; being disabled, or having nothing to do, blocks nobody."""
     for before in unit.after:
         if before.status == "failed" or (before.status == "skipped" and before.dues):
             return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
     return ""
-
-
-def hint_of(error: BaseException) -> str:
-    """What to do about it."""
-    if isinstance(error, AgentOSError):
-        return error.hint
-    return "`retry` does it again" if isinstance(error, Cancelled) else "the log has the traceback"
-
-
-def why(error: BaseException) -> str:
-    """What went wrong, in words."""
-    if isinstance(error, Stopped):
-        return f"stopped by signal {error.signal_number}"
-    if isinstance(error, (AgentOSError, Cancelled)) or hasattr(error, "trace"):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
-
-
-def _trace(error: BaseException) -> str:
-    """Where a fault came from; an error of ours says all there is to say."""
-    if isinstance(error, (AgentOSError, Cancelled)):
-        return ""
-    if hasattr(error, "trace"):
-        return str(error.trace)
-    from traceback import format_exception
-
-    return "".join(format_exception(type(error), error, error.__traceback__))
