@@ -161,7 +161,7 @@ def collect(work: Work) -> End:
     try:
         for number, window in enumerate(work.windows, 1):
             if work.stopped():
-                break
+                raise TransientError("it was stopped")
             if len(work.windows) > 1:
                 work.say(f"window {number} of {len(work.windows)}")
             try:
