@@ -1,4 +1,4 @@
-"""Tasks from end to end: declared in Python or in agent_os.ini, run from the command line, remembered in the database."""
+"""Tasks from end to end: declared in Python or agent_os.ini, run from the command line, remembered in the database."""
 
 from __future__ import annotations
 
@@ -628,7 +628,7 @@ def test_an_effect_that_is_done_is_not_done_again(house: House) -> None:
 
 
 def test_an_effect_that_may_have_happened_is_not_repeated(house: House) -> None:
-    """At most once: after a crash between intent and outcome it is ambiguous, and stays so until somebody settles it."""
+    """At most once: after a crash between intent and outcome it is ambiguous until somebody settles it."""
     house.app("""
         @app.task
         def pay(ctx): ctx.effect("invoice-12", lambda: note("paid"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
-from .due import MOST_CAUGHT_UP, Due, Order, due_slots, latest_key, slot_of
+from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, slot_of
 from .errors import ConfigError
 from .spec import closure
 
@@ -195,15 +195,20 @@ class Planner:
     def _dues(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool) -> list[Due]:
         """The slots of a task that are due: of its own, and those that what follows it is in need of."""
         now = self._home.clock.now()
-        latest = latest_key(task, now)
-        span = None if order.is_open else (order.since or "", order.until or "9999")
-        known = self._slots.known(task.name, order, latest=latest, span=span)
-        dues = [] if task.is_adhoc and not is_target else due_slots(task, known, now=now, order=order)
+        known, dues = Known(), list[Due]()
+        if is_target or not task.is_adhoc:
+            span = None if order.is_open else (order.since or "", order.until or "9999")
+            known = self._slots.known(task.name, order, latest=latest_key(task, now), span=span)
+            dues = due_slots(task, known, now=now, order=order)
         if task.is_adhoc or task.partition:
             have = {due.key for due in dues}
             more = sorted({key for key in wanted if key not in have and _fits(task, key)})
-            statuses = self._slots.statuses(task.name, more)
-            dues += [slot_of(task, key, now=known.asked_at(key, now)) for key in more if statuses.get(key) != "success"]
+            wanted_ones = self._slots.of(task.name, more)
+            dues += [
+                slot_of(task, key, now=wanted_ones.asked_at(key, now))
+                for key in more
+                if wanted_ones.status(key) != "success"
+            ]
         return sorted(dues, key=lambda due: (due.due_at, due.key))
 
     def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:
@@ -260,10 +265,9 @@ class Planner:
             same = [each for each in before if each.key == unit.key and each.key]
             unit.after += same or before
             task = self._tasks[name]
-            if not same and unit.dues and task.partition and unit.task.partition:
-                status = self._slots.statuses(name, (unit.key,)).get(unit.key, "")
-                if status in ("failed", "due"):
-                    unit.blocked = f"{name} has not succeeded for {unit.key}"
+            is_alone = not same and bool(unit.dues and task.partition and unit.task.partition)
+            if is_alone and self._slots.of(name, (unit.key,)).status(unit.key) in ("failed", "due"):
+                unit.blocked = f"{name} has not succeeded for {unit.key}"
 
 
 def _fits(task: Task, key: str) -> bool:
