@@ -5,7 +5,6 @@ Every method that changes something is called inside `db.atomic()`, after the ru
 
 from __future__ import annotations
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
