@@ -65,6 +65,7 @@ class Loop:
         self._took = 0.0  # seconds that units have taken lately, without waiting for anything of ours; 0: unknown
         self._began: dict[Unit, float] = {}
         self._is_stopping = False
+        self._looked_at = 0.0
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
         """Do these units, then empty the outboxes; all units, with what came of them."""
@@ -125,6 +126,10 @@ class Loop:
                 self._progress.update(unit.label, unit.detail)
                 unit.detail = ""
         self._progress.tick()
+        now = self._clock.monotonic()
+        if now - self._looked_at >= HEARD_EVERY_SECONDS:
+            self._looked_at = now
+            self._look_for_cancelled()
 
     def _gather(self) -> list[Event]:
         """What the threads have handed over; waits for the first of it when there is nothing else to do."""
@@ -134,14 +139,14 @@ class Loop:
         try:
             return [self._crew.wait(self._agenda.seconds_left(self._clock.monotonic(), most=HEARD_EVERY_SECONDS))]
         except Empty:
-            self._look_for_cancelled()
             return []
 
     def _may_start(self) -> bool:
         """Whether a unit may begin: there is one, and room for it."""
         if len(self._active) >= self._most():
             return False
-        return any(self._desk.has_room(unit, {}) for unit in self._agenda.ready(self._clock.monotonic()))
+        used: dict[str, int] = {}
+        return any(self._desk.has_room(unit, used) for unit in self._agenda.ready(self._clock.monotonic()))
 
     def _most(self) -> int:
         """How many units may be claimed and not over: as many as there are threads; or, where they take next to no

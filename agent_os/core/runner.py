@@ -48,7 +48,8 @@ class Runner:
             desk = Desk(self._home, self._setup, owner=runner_lock.owner)
             plan = self._take(desk, targets, order, began_at=began_at, runner_lock=runner_lock)
             units = list(plan.units)
-            if any(not unit.status for unit in units) or desk.outboxes_due() & set(self._setup.outboxes):
+            is_idle = all(unit.is_over for unit in units)
+            if not is_idle or (self._setup.outboxes and desk.outboxes_due() & set(self._setup.outboxes)):
                 from .loop import Loop
 
                 units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
