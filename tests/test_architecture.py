@@ -22,9 +22,9 @@ RANKS = (
     "clock errors migrations money redactor text",
     "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
     " strict_json",
-    "db dotenv lock logger model spec",
+    "db dotenv http_request lock logger model spec",
     "config due ini ledger opening retry",
-    "export http_answer journal slots store",
+    "export http_answer http_connector journal slots store",
     "home http_client",
     "app collector context",
     "apps graph",
