@@ -22,9 +22,9 @@ RANKS = (
     "clock crontab errors groups migrations money redactor text",
     "archive columns cron days files http_target http_tls http_wire json_value machine process progress reasons"
     " signals strict_json",
-    "app_code db dotenv ini_file lock logger model printing spec",
+    "app_code db dotenv http_request ini_file lock logger model printing spec",
     "config due ledger opening retry",
-    "export http_answer ini journal slots store",
+    "export http_answer http_connector ini journal slots store",
     "http_client",
     "home",
     "app collector",
