@@ -41,7 +41,7 @@ COMMON = {
 }
 RUN = {
     "--task": ("NAME", "the task to run"),
-    "--app": ("MODULE", "an app whose tasks to offer too, such as apps.billing_tracker"),
+    "--app": ("APP", "an app whose tasks to offer too: a path (./my_app.py), or a module such as apps.billing_tracker"),
     "--since": ("DAY", "first UTC day, as 2026-11-21; it is included"),
     "--until": ("DAY", "the UTC day to stop before, not included; alone: 35 days (the look-back) up to it"),
     "--force": ("", "ask again for every day, whatever is stored"),

@@ -22,9 +22,9 @@ RANKS = (
     "clock errors migrations money redactor text",
     "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
     " strict_json",
-    "db dotenv lock logger model spec",
-    "config due ini ledger opening retry",
-    "export http_answer journal slots store",
+    "app_code db dotenv ini_file lock logger model spec",
+    "config due ledger opening retry",
+    "export http_answer ini journal slots store",
     "home http_client",
     "app collector context",
     "apps graph",
@@ -38,6 +38,7 @@ RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 LEAN = (
     *("", "core", "commands", "plugins"),
     *("main", "arguments", "exits", "commands.run", "commands.self_check", "plugins.openai", "plugins.anthropic"),
+    *("core.app_code", "core.apps", "core.ini", "core.spec"),
     *(
         "core.archive",
         "core.clock",

@@ -30,7 +30,7 @@ def execute(args: Arguments) -> int:
 
         return export(args)
     home = args.open()
-    tasks = app_tasks(args.app)
+    tasks = app_tasks(home, args.app)
     if args.task in tasks:
         refuse(args, ("since", "until", "force", "json", *EXPORT_ONLY))
         return run_app_task(tasks[args.task], home)
@@ -73,17 +73,15 @@ def run_app_task(task: Task, home: Home) -> int:
     return exits.OK
 
 
-def app_tasks(named: str) -> dict[str, Task]:
-    """The tasks of the apps that are built into this file, and of the one that was named."""
-    from ..core.archive import bundled_apps
+def app_tasks(home: Home, named: str) -> dict[str, Task]:
+    """The tasks of the apps that are built into this file, that the settings list, and of the one that was named."""
+    from ..core.apps import RESERVED, apps_of
 
     found: dict[str, Task] = {}
-    for module in [*bundled_apps(), *([named] if named else [])]:
-        from ..core.app import load_app
-
-        for name, task in load_app(module).tasks.items():
-            if name in found or name in ("run_all", "export") or name.startswith("fetch_"):
-                raise ConfigError(f"the app {module} has a task {name}, a name that is taken", hint="rename its task")
+    for app in apps_of(home.settings, named):
+        for name, task in app.tasks.items():
+            if name in found or name in RESERVED or name.startswith("fetch_"):
+                raise ConfigError(f"the app {app.name} has a task {name}, a name that is taken", hint="rename its task")
             found[name] = task
     return found
 

@@ -20,7 +20,8 @@ def execute(args: Arguments) -> int:
     """List every task with its state."""
     from .run import app_tasks, chosen
 
-    collectors = chosen("run_all", args.open())
+    home = args.open()
+    collectors = chosen("run_all", home)
     rows = [
         (each.task, each.disabled or f"ready, key from {each.key_name}", (each.__doc__ or "").strip())
         for each in collectors
@@ -28,7 +29,7 @@ def execute(args: Arguments) -> int:
     ready = any(not each.disabled for each in collectors)
     rows.append(("run_all", "ready" if ready else "disabled: no provider is ready", "All of the above, side by side."))
     rows.append(("export", "ready", "What is stored, as CSV or JSON lines."))
-    rows += [(name, "ready", (task.__doc__ or "").strip()) for name, task in app_tasks(args.app).items()]
+    rows += [(name, "ready", (task.__doc__ or "").strip()) for name, task in app_tasks(home, args.app).items()]
     if args.json:
         emit_json([dict(zip(("task", "state", "what"), row)) for row in rows])
     else:

@@ -53,6 +53,7 @@ class App:
     def __init__(self, name: str) -> None:
         self.name = name
         self.tasks: dict[str, Task] = {}
+        self.loaded_from = ""  # what loads it again in another process: an absolute path or the name of a module
 
     def task(self, function: Task) -> Task:
         """Register a function as a task under its own name. Raises ConfigError for a name that is taken."""

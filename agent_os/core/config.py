@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Optional
 
 SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_WEBHOOK_URL")
-SECTION = "agent_os"
+REFERENCE = "env:"  # a value that begins so names a setting, which has the value
 _LONGEST_SETTING = 8192
 
 
@@ -36,6 +36,10 @@ KNOWN = (
     Setting("AGENT_OS_LOG_FILE", "agent.log", "the log, JSON lines; empty for none"),
     Setting("AGENT_OS_LOOKBACK_DAYS", "35", "how many days back the first run reaches"),
     Setting("AGENT_OS_ALLOWED_HOSTS", "", "further hosts that keys may be sent to, separated by commas"),
+    Setting("AGENT_OS_APPS", "", "apps to load: paths or module names, separated by commas or lines"),
+    Setting("AGENT_OS_LIMITS", "", "named limits, as openai = 1"),
+    Setting("AGENT_OS_JOBS", "8", "how many tasks run side by side"),
+    Setting("AGENT_OS_RETENTION_DAYS", "400", "how many days the history is kept; results are kept for ever"),
 )
 
 
@@ -45,11 +49,22 @@ def is_secret(name: str) -> bool:
 
 
 class Settings:
-    """The settings of one home. A name is looked up in each source in turn; the first that has it decides."""
+    """The settings of one home. A name is looked up in each source in turn; the first that has it decides.
 
-    def __init__(self, home: str, sources: Sequence[tuple[str, Mapping[str, str]]], *, warnings: Sequence[str]) -> None:
+    `sections`: what else agent_os.ini holds: "task:backup" -> {"command": "...", "env.X": "..."}, read by `ini`.
+    """
+
+    def __init__(
+        self,
+        home: str,
+        sources: Sequence[tuple[str, Mapping[str, str]]],
+        *,
+        warnings: Sequence[str] = (),
+        sections: Optional[Mapping[str, Mapping[str, str]]] = None,
+    ) -> None:
         self.home = home
         self.warnings = warnings
+        self.sections = sections or {}
         self._sources = sources
         self._defaults = {setting.name: setting.default for setting in KNOWN}
 
@@ -82,11 +97,15 @@ class Settings:
         return os.path.abspath(os.path.join(self.home, os.path.expanduser(value))) if value else ""
 
     def secrets(self) -> Iterator[str]:
-        """Every secret value of every source, the shadowed ones too."""
+        """Every secret value of every source, the shadowed ones too, and those written into a section (`env.X`)."""
         for _, values in self._sources:
             for name, value in values.items():
                 if is_secret(name) and value.strip():
                     yield value.strip()
+        for options in self.sections.values():
+            for name, value in options.items():
+                if is_secret(name) and value and not value.startswith(REFERENCE):
+                    yield value
 
     def names(self) -> list[str]:
         """The names that the files and flags set, and those the kernel knows; not the whole environment."""
@@ -110,17 +129,18 @@ def load(
     env_path = os.path.join(folder, ".env")
     ini_path = os.path.join(folder, "agent_os.ini")
     dotenv_file = dotenv.read(env_path, environment)
+    ini_settings, sections = _read_ini(ini_path)
     sources = (
         ("flag", dict(flags or {})),
         ("environment", environment),
         (env_path, {name: value for name, value in dotenv_file.pairs if value is not None}),
-        (ini_path, _read_ini(ini_path)),
+        (ini_path, ini_settings),
     )
     warnings = _open_to_others(env_path, ini_path)
     if dotenv_file.bad_lines:
         lines = ", ".join(map(str, dotenv_file.bad_lines[:5]))
         warnings.append(f"{env_path}: no assignment on line {lines}; passed over")
-    return Settings(folder, sources, warnings=warnings)
+    return Settings(folder, sources, warnings=warnings, sections=sections)
 
 
 def find_home(flag: str, environ: Mapping[str, str]) -> str:
@@ -152,43 +172,17 @@ def _open_to_others(*paths: str) -> list[str]:
     return found
 
 
-def _read_ini(path: str) -> dict[str, str]:
-    """The settings of section [agent_os]; the prefix AGENT_OS_ may be left out, letters may be small."""
+def _read_ini(path: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """The settings of section [agent_os], and the other sections as they are; nothing when there is no such file."""
     if not files.check_plain(path, "the settings file"):
-        return {}
-    from configparser import ConfigParser
-    from configparser import Error as IniError
+        return {}, {}
+    from . import ini_file
 
-    parser = ConfigParser(interpolation=None, default_section="")
-    parser.optionxform = str.upper  # type: ignore[method-assign, assignment]  # the documented way to keep names
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            parser.read_file(file)
-    except (IniError, UnicodeDecodeError) as error:
-        reason = str(error).split("\n", 1)[0] if isinstance(error, IniError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read: {reason}", hint="correct the file") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="check its rights") from error
-    wrong = [section for section in parser.sections() if section != SECTION]
-    if wrong:
-        raise ConfigError(f"{path} has the unknown section [{wrong[0]}]", hint=f"settings stand in [{SECTION}]")
-    return dict(_named(path, parser.items(SECTION))) if parser.has_section(SECTION) else {}
+    sections = ini_file.read(path)
+    options = sections.pop(ini_file.SECTION, {})
+    return ini_file.settings_of(options, path=path, known=[each.name for each in KNOWN], is_free=_is_free), sections
 
 
-def _named(path: str, items: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Settings under their full names. Raises ConfigError with the nearest right name for one that nobody knows."""
-    known = {setting.name for setting in KNOWN}
-    for name, value in items:
-        full = f"AGENT_OS_{name}"
-        if full in known:
-            yield full, value
-        elif name in known or is_secret(name) or name.endswith("_BASE_URL"):
-            yield name, value
-        else:
-            from .text import nearest
-
-            close = nearest(name, [each[len("AGENT_OS_") :] for each in known])
-            raise ConfigError(
-                f"{path} sets {name.lower()}, which is no setting",
-                hint=f"did you mean {close.lower()}?" if close else "`config` lists the settings",
-            )
+def _is_free(name: str) -> bool:
+    """Whether the ini may set this, though the kernel does not know it: keys and addresses of providers."""
+    return is_secret(name) or name.endswith("_BASE_URL")

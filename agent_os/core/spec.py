@@ -130,7 +130,8 @@ class Task:
             return None
 
     def _whole(self, option: str, value: object, *, most: int) -> int:
-        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(most))
+        number = int(value) if isinstance(value, str) and is_number else value
         if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= most:
             return number
         self.fault(f"{option} is {_shown(value)}; give a whole number from 0 to {most}")
@@ -191,12 +192,16 @@ def faults_of(tasks: Mapping[str, Task], *, limits: Iterable[str], cost_limits: 
     """Everything that is wrong with these tasks, each alone and all together; nothing when they can be run."""
     faults = [fault for task in tasks.values() for fault in task.faults]
     for task in tasks.values():
-        for name in task.after:
-            if name not in tasks:
-                faults.append(_unknown(task, f"comes after {name[:LONGEST_NAME]}, which is no task", name, tasks))
-        for name in task.limits:
-            if name not in limits:
-                faults.append(_unknown(task, f"uses the limit {name}, which `limits` does not set", name, limits))
+        faults += [
+            _unknown(task, f"comes after {name[:LONGEST_NAME]}, which is no task", name, tasks)
+            for name in task.after
+            if name not in tasks
+        ]
+        faults += [
+            _unknown(task, f"uses the limit {name}, which `limits` does not set", name, limits)
+            for name in task.limits
+            if name not in limits
+        ]
         if task.cost_limit and task.cost_limit not in cost_limits:
             name = task.cost_limit
             faults.append(_unknown(task, f"uses the cost limit {name}, which no app has", name, cost_limits))
