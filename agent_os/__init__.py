@@ -5,13 +5,15 @@ The public API. Names are imported when they are first used: a start that collec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .core.app import App, Context, Result
+    from .core.app import App, Ask, Message, Result
     from .core.collector import Collector
-    from .core.days import Window
+    from .core.context import Context
+    from .core.days import Moments, Window
     from .core.errors import (
         AgentOSError,
         BusyError,
         ConfigError,
+        FencedError,
         PermanentError,
         ResourceError,
         StoreError,
@@ -27,10 +29,14 @@ __version__ = "0.1.0"
 __all__ = [
     "AgentOSError",
     "App",
+    "Ask",
     "BusyError",
     "Collector",
     "ConfigError",
     "Context",
+    "FencedError",
+    "Message",
+    "Moments",
     "Page",
     "PermanentError",
     "Record",
@@ -49,8 +55,11 @@ __all__ = [
 
 _ROOMS = {
     "App": "app",
+    "Ask": "app",
     "Collector": "collector",
-    "Context": "app",
+    "Context": "context",
+    "Message": "app",
+    "Moments": "days",
     "Page": "model",
     "Record": "model",
     "Result": "app",

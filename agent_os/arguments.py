@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .core.home import Home
 
+CHILD = "_child"  # the word with which this program starts itself, for a task that may have to be ended
 # Verbs, each a module of `commands` (with _ for -).
 VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
@@ -41,10 +42,13 @@ COMMON = {
 }
 RUN = {
     "--task": ("NAME", "the task to run"),
-    "--app": ("APP", "an app whose tasks to offer too: a path (./my_app.py), or a module such as apps.billing_tracker"),
+    "--app": ("APP", "an app whose tasks to offer too: a path (./my_app.py) or a module (apps.billing_tracker)"),
+    "--key": ("NAME", "the slot of a task without days or a schedule; a name is done once"),
     "--since": ("DAY", "first UTC day, as 2026-11-21; it is included"),
     "--until": ("DAY", "the UTC day to stop before, not included; alone: 35 days (the look-back) up to it"),
-    "--force": ("", "ask again for every day, whatever is stored"),
+    "--force": ("", "do it again, whatever is stored"),
+    "--from-step": ("STEP", "do it again from this step on; the steps before it are read, not run"),
+    "--jobs": ("N", "how many runs go on side by side (AGENT_OS_JOBS; default 8)"),
     "--table": ("TABLE", "export: results (default), lines or runs"),
     "--format": ("FORMAT", "export: csv (default) or jsonl"),
     "--out": ("FILE", "export: where to; - is standard output (default: a name with the time, in the home)"),
@@ -83,6 +87,9 @@ class Arguments:
         self.verb = ""
         self.task = ""
         self.app = ""
+        self.key: Optional[str] = None
+        self.from_step: Optional[str] = None
+        self.jobs: Optional[str] = None
         self.home = ""
         self.db_path: Optional[str] = None
         self.log_file: Optional[str] = None
@@ -133,6 +140,14 @@ class Arguments:
             raise UsageError(f"--until {until} is not after --since {since}", hint="--until is not included")
         return since, until
 
+    def whole(self, option: str, value: Optional[str], *, most: int) -> int:
+        """A whole number from 1 to `most`; 0 when it was not given. Raises UsageError."""
+        if value is None:
+            return 0
+        if value.isascii() and value.isdigit() and len(value) <= len(str(most)) and 1 <= int(value) <= most:
+            return int(value)
+        raise UsageError(f"--{option} is {value[:40]!r}", hint=f"give a whole number from 1 to {most}")
+
     @property
     def opened(self) -> Optional[Home]:
         """The home, if it was opened."""
@@ -154,6 +169,10 @@ def help_text() -> str:
 
 def parse(words: Sequence[str]) -> Arguments:
     """The arguments that the words mean. Raises UsageError; `SystemExit(0)` after a verb's own `--help`."""
+    if list(words) == [CHILD]:
+        args = Arguments()
+        args.verb = "child"
+        return args
     return _scan(words) or _parse(words)
 
 

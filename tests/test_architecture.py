@@ -19,26 +19,30 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock errors migrations money redactor text",
-    "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
-    " strict_json",
-    "app_code db dotenv ini_file lock logger model spec",
+    "clock crontab errors groups migrations money redactor text",
+    "archive columns cron days files http_target http_tls http_wire json_value machine process progress reasons"
+    " signals strict_json",
+    "app_code db dotenv ini_file lock logger model printing spec",
     "config due ledger opening retry",
     "export http_answer ini journal slots store",
-    "home http_client",
-    "app collector context",
-    "apps graph",
-    "bodies child",
+    "http_client",
+    "home",
+    "app collector",
+    "apps context",
+    "bodies plan",
+    "agenda child desk",
+    "crew",
+    "loop",
     "runner",
-    "api doctor",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 
 # What every start imports. Modules here load nothing of HEAVY, neither themselves nor through others of ours.
 LEAN = (
     *("", "core", "commands", "plugins"),
-    *("main", "arguments", "exits", "commands.run", "commands.self_check", "plugins.openai", "plugins.anthropic"),
-    *("core.app_code", "core.apps", "core.ini", "core.spec"),
+    *("main", "arguments", "exits", "wiring", "commands.run", "commands.report", "commands.self_check"),
+    *("plugins.openai", "plugins.anthropic", "core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
+    *("core.due", "core.journal", "core.machine", "core.plan", "core.slots"),
     *(
         "core.archive",
         "core.clock",

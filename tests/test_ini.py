@@ -294,7 +294,6 @@ env.LANG = C
 
 def test_a_task_may_have_a_schedule(load):
     """In the zone that is named."""
-    pytest.importorskip("agent_os.core.cron")
     task = task_of(load, "command = x\nschedule = 30 6 * * *\ntimezone = Europe/Oslo")
     assert task.faults == []
     assert task.schedule is not None
@@ -437,6 +436,8 @@ FAULTS = [
     pytest.param("command = x\nretries = " + "9" * 5000, ["retries is '999"], id="more-digits-than-Python-reads"),
     pytest.param("command = x\ntimeout = soon", ["timeout is 'soon'"], id="no-duration"),
     pytest.param("command = x\noverlap = skpi", ["overlap is 'skpi'; did you mean skip?"], id="no-choice"),
+    pytest.param("command = x\nschedule =", ["schedule"], id="empty-schedule"),
+    pytest.param("command = x\nschedule = 0 6 * * *\ntimezone = Mars", ["Mars"], id="no-zone"),
     pytest.param("command = x\ncost = 3", ["cost means nothing without cost_limit"], id="cost-alone"),
     pytest.param("command = x\ntimezone = UTC", ["timezone means nothing"], id="timezone-alone"),
     pytest.param("shell = 2\nfoo = 1\nenv.! = 1\nretries = x", ["foo", "env.!", "no command", "retries"], id="all"),

@@ -7,8 +7,14 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Collection, Sequence
     from typing import Any, Optional
+
+
+def add_app(parser: ArgumentParser) -> None:
+    """--app, for the verbs that look at tasks."""
+    parser.add_argument("--app", metavar="APP", default="", help="an app to look at too: a path or a module")
 
 
 def emit(text: str) -> None:

@@ -19,12 +19,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(args: Arguments) -> int:
     """List the settings that the kernel, the collectors and the files of this home know."""
     from ..core.config import is_secret
-    from .run import chosen
+    from ..plugins import load
 
     home = args.open()
     settings = home.settings
     names = set(settings.names())
-    for collector in chosen("run_all", home):
+    for collector in load():
         names.update((*collector.needs, collector.base_url[0]))
     rows = [("home", settings.home, "flag" if args.home else "AGENT_OS_HOME or the current directory")]
     for name in sorted(names):

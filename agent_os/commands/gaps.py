@@ -25,12 +25,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(args: Arguments) -> int:
     """Print every span of missing days with its reason."""
     from ..core.days import CATCH_UP_DAYS, add_days
-    from .run import chosen, order_of
+    from ..wiring import setup_of
+    from .run import order_of
 
     home = args.open()
     order, store, today = order_of(args, home), home.store(), args.clock.today()
     found: list[dict[str, Any]] = []
-    for collector in chosen("run_all", home):
+    for collector in setup_of(home).collectors.values():
         span = order.span(today=today, first=store.first_day(collector.task))
         found += holes(collector, span, store, reach=add_days(today, -CATCH_UP_DAYS))
     if args.json:

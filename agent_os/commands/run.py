@@ -1,25 +1,25 @@
-"""`--task NAME`: run a task and tell what came of it."""
+"""`--task NAME`: run a task, and what it comes after, and tell what came of it."""
 
 from __future__ import annotations
 
-from .. import __version__, exits
+import sys
+
+from .. import exits
 from ..core.clock import iso
 from ..core.errors import ConfigError, UsageError
-from . import emit, emit_json, emit_table, work_done
+from . import work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from ..arguments import Arguments
-    from ..core.app import Task
-    from ..core.collector import Collector
+    from ..core.due import Order
     from ..core.home import Home
-    from ..core.http_client import HttpClient
-    from ..core.runner import Order, Outcome
+    from ..core.plan import Setup, Unit
 
 EXPORT_ONLY = ("table", "format", "out")
+RUN_ONLY = ("key", "from_step", "jobs")
 
 
 def execute(args: Arguments) -> int:
@@ -28,105 +28,64 @@ def execute(args: Arguments) -> int:
     if args.task == "export":
         from .export import execute as export
 
+        refuse(args, RUN_ONLY)
         return export(args)
+    from ..wiring import setup_of, targets_of
+
     home = args.open()
-    tasks = app_tasks(home, args.app)
-    if args.task in tasks:
-        refuse(args, ("since", "until", "force", "json", *EXPORT_ONLY))
-        return run_app_task(tasks[args.task], home)
-    collectors = chosen(args.task, home, others=list(tasks))
+    setup = setup_of(home, app=args.app, jobs=args.whole("jobs", args.jobs, most=256))
+    targets = targets_of(args.task, setup)
     refuse(args, EXPORT_ONLY)
     order = order_of(args, home)
-    if all(collector.disabled for collector in collectors):
-        raise nothing_set_up(collectors, home)
-    home.log.info("files", home.where())
-    from ..core.runner import Runner
+    check_order(order, targets, setup)
+    return run(args, home, setup, targets=targets, order=order, began_at=began_at)
 
-    runner = Runner(home.store(write=True), clock=args.clock, log=home.log)
-    outcomes = runner.run(collectors, order, began_at=began_at)
-    for outcome in outcomes:
-        home.log.debug("run.finished", f"{outcome.task}: {outcome.status}", run=outcome.run_id, reason=outcome.error)
-    report(args, outcomes)
-    return code_of(outcomes)
+
+def run(  # noqa: PLR0913 (what a run is, all by name)
+    args: Arguments, home: Home, setup: Setup, *, targets: Sequence[str], order: Order, began_at: str
+) -> int:
+    """Run targets and report; whatever starts a run ends here."""
+    refuse_disabled(targets, setup, home)
+    from ..wiring import runner_of
+
+    home.log.info("files", home.where())
+    is_live = not (args.quiet or args.hushed or args.json) and bool(sys.stderr and sys.stderr.isatty())
+    units = runner_of(home, setup, is_live=is_live).run(targets, order, began_at=began_at)
+    with work_done():
+        from .report import report
+
+        report(args, units)
+    return code_of(units)
 
 
 def refuse(args: Arguments, options: Sequence[str]) -> None:
     """Raise UsageError for an option that means nothing to the task."""
     for name in options:
-        if getattr(args, name) not in (None, False):
-            raise UsageError(f"--{name} means nothing to the task {args.task}", hint="leave it out")
+        if getattr(args, name) not in (None, False, ""):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} means nothing to the task {args.task}", hint="leave it out")
 
 
-def run_app_task(task: Task, home: Home) -> int:
-    """Run a task of an app; what it logs with the standard `logging` goes to the log of this home."""
-    import logging
-
-    from ..core.app import Context
-    from ..core.logger import stdlib_bridge
-
-    bridge = stdlib_bridge(home.log)
-    logging.getLogger().addHandler(bridge)
-    try:
-        emit(task(Context(home)))
-    finally:
-        logging.getLogger().removeHandler(bridge)
-    return exits.OK
-
-
-def app_tasks(home: Home, named: str) -> dict[str, Task]:
-    """The tasks of the apps that are built into this file, that the settings list, and of the one that was named."""
-    from ..core.apps import RESERVED, apps_of
-
-    found: dict[str, Task] = {}
-    for app in apps_of(home.settings, named):
-        for name, task in app.tasks.items():
-            if name in found or name in RESERVED or name.startswith("fetch_"):
-                raise ConfigError(f"the app {app.name} has a task {name}, a name that is taken", hint="rename its task")
-            found[name] = task
-    return found
-
-
-def chosen(task: str, home: Home, *, others: Sequence[str] = ()) -> list[Collector]:
-    """The collectors that a task runs. Raises UsageError for a name that no task has."""
-    from ..plugins import load
-
-    collectors = [kind(home.settings, lambda collector: connect(collector, home)) for kind in load()]
-    if task == "run_all":
-        return collectors
-    found = [collector for collector in collectors if collector.task == task]
-    if not found:
-        from ..core.text import nearest
-
-        names = [*(collector.task for collector in collectors), "run_all", "export", *others]
-        close = nearest(task, names)
+def check_order(order: Order, targets: Sequence[str], setup: Setup) -> None:
+    """Raise UsageError for a choice of slots that no target can make sense of."""
+    tasks = [setup.tasks[name] for name in targets]
+    if order.key and any(not task.is_adhoc or task.kind == "collector" for task in tasks):
         raise UsageError(
-            f"there is no task {task[:60]!r}",
-            hint=f"did you mean {close}?" if close else f"the tasks are {', '.join(names)}",
+            f"--key names the slot of a task that has no time of its own; {targets[0]} has its days or its schedule",
+            hint="--since and --until choose among them",
         )
-    return found
-
-
-def connect(collector: Collector, home: Home) -> HttpClient:
-    """The HTTP client of one collector: its own connection, its own hosts."""
-    from ..core.http_client import HttpClient
-    from ..core.retry import Retry
-
-    extra = [host.strip() for host in home.settings.get("AGENT_OS_ALLOWED_HOSTS").split(",") if host.strip()]
-    return HttpClient(
-        agent=f"agent-os/{__version__} (local-first workflow engine)",
-        clock=home.clock,
-        retry=Retry(budget_seconds=180.0),  # an asked wait of two minutes fits in
-        log=home.log.bind(task=collector.task),
-        redactor=home.redactor,
-        allowed_hosts=[*collector.hosts, *extra],
-        environ=home.settings.environment(),
-    )
+    if not order.is_open and all(task.is_adhoc and task.kind != "collector" for task in tasks):
+        raise UsageError(
+            f"--since and --until mean nothing to the task {targets[0]}", hint="it has neither days nor a schedule"
+        )
+    if order.from_step and any(task.kind != "function" for task in tasks):
+        raise UsageError("--from-step is for tasks in Python", hint="leave it out")
 
 
 def order_of(args: Arguments, home: Home) -> Order:
-    """Which days are meant. Raises UsageError for days that are none or cannot be asked for."""
+    """Which slots are meant. Raises UsageError for days that are none or cannot be asked for."""
     from ..core.days import FIRST_DAY
-    from ..core.runner import Order
+    from ..core.due import Order
 
     since, until = args.days()
     today = args.clock.today()
@@ -135,92 +94,45 @@ def order_of(args: Arguments, home: Home) -> Order:
     early = next((day for day in (since, until) if day is not None and day < FIRST_DAY), None)
     if early:
         raise UsageError(f"no provider has anything from {early}", hint=f"the earliest day is {FIRST_DAY}")
+    key = args.key or ""
+    if len(key) > 200 or not key.isprintable():
+        raise UsageError(f"--key {key[:40]!r} cannot name a slot", hint="use at most 200 printable characters")
     lookback = home.settings.whole("AGENT_OS_LOOKBACK_DAYS", least=1, most=3660)
-    return Order(since=since, until=until, force=args.force, lookback_days=lookback)
-
-
-def nothing_set_up(collectors: Sequence[Collector], home: Home) -> ConfigError:
-    """The sentence for a home without a single usable key."""
-    reasons = "; ".join(f"{collector.name} is {collector.disabled}" for collector in collectors)
-    line = f"{collectors[0].needs[0]}=..."
-    return ConfigError(
-        f"nothing to collect from: {reasons}",
-        hint=f"put {line} into {home.settings.home}/.env (chmod 600), or try `demo`, which needs no key",
+    return Order(
+        since=since, until=until, force=args.force, lookback_days=lookback, key=key, from_step=args.from_step or ""
     )
 
 
-def code_of(outcomes: Sequence[Outcome]) -> int:
-    """0 when nothing failed; 3 when no provider that has a key took it; else the worst of what went wrong."""
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    tried = [outcome for outcome in outcomes if not outcome.disabled]
-    if failed and all(outcome.key_refused for outcome in tried):
+def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
+    """Raise ConfigError where nothing that was asked for can run: no key, or a setting that a task needs is missing."""
+    reasons = []
+    for name in targets:
+        task = setup.tasks[name]
+        collector = setup.collectors.get(name)
+        missing = [need for need in task.needs if not home.settings.get(need)]
+        reason = collector.disabled if collector else f"disabled: {missing[0]} is not set" if missing else ""
+        if not reason:
+            return
+        reasons.append((collector.name if collector else name, reason, collector.needs[0] if collector else missing[0]))
+    what = "nothing to collect from" if set(targets) <= set(setup.collectors) else "nothing to run"
+    told = "; ".join(f"{name} is {reason}" for name, reason, _ in reasons)
+    demo = ", or try `demo`, which needs no key" if set(targets) <= set(setup.collectors) else ""
+    raise ConfigError(
+        f"{what}: {told}", hint=f"put {reasons[0][2]}=... into {home.settings.home}/.env (chmod 600){demo}"
+    )
+
+
+def code_of(units: Sequence[Unit]) -> int:
+    """0 when nothing failed; 3 when no provider that has a key took it; else the worst of what went wrong.
+
+    What an outbox could not send is not the fault of the tasks: it waits, and changes no code.
+    """
+    from ..core.errors import KeyRefusedError
+
+    judged = [unit for unit in units if unit.task.kind != "outbox"]
+    failed = [unit for unit in judged if unit.status == "failed"]
+    tried = [unit for unit in judged if not unit.disabled]
+    if failed and all(isinstance(unit.cause, (KeyRefusedError, ConfigError)) for unit in tried):
         return exits.CONFIG
-    codes = [exits.of(outcome.cause) if outcome.cause else exits.FAILED for outcome in failed]
-    return exits.worst([exits.FAILED if code == exits.CONFIG else code for code in codes])
-
-
-def report(args: Arguments, outcomes: Sequence[Outcome]) -> None:
-    """The table at the end of a run, or its JSON. A reader that left does not undo the run."""
-    with work_done():
-        if args.json:
-            emit_json({"outcomes": [as_json(outcome) for outcome in outcomes]})
-        elif not args.quiet:
-            show(outcomes)
-
-
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as JSON; money as exact decimal text, apart by basis and currency."""
-    from ..core.money import decimal_text
-
-    return {
-        "provider": outcome.provider,
-        "task": outcome.task,
-        "status": outcome.status,
-        "run": outcome.run_id,
-        "since": outcome.span.start if outcome.span else None,
-        "until": outcome.span.end if outcome.span else None,
-        "days_new": len(outcome.new_days),
-        "days_restated": len(outcome.restated_days),
-        "restated": outcome.restated_days,
-        "days_missing": outcome.missing_days,
-        "tokens": outcome.tokens,
-        "money": [
-            {"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in outcome.money
-        ],
-        "requests": outcome.requests,
-        "seconds": round(outcome.seconds, 3),
-        "reason": outcome.error if outcome.status == "skipped" else None,
-        "error": outcome.error if outcome.status == "failed" else None,
-        "hint": outcome.hint or None,
-        "notes": outcome.notes,
-    }
-
-
-def show(outcomes: Sequence[Outcome]) -> None:
-    """What a person wants to know of a run, a line a provider."""
-    from ..core.text import span, thousands
-
-    header = ("provider", "result", "days new", "restated", "missing", "tokens", "cost", "time")
-    rows: list[tuple[str, ...]] = []
-    for outcome in outcomes:
-        if outcome.span is None:
-            rows.append((outcome.provider, "disabled", "", "", "", "", "", ""))
-            continue
-        days = [str(len(outcome.new_days)), str(len(outcome.restated_days)), str(outcome.missing_days)]
-        figures = [thousands(outcome.tokens or 0), money_text(outcome.money)]
-        took = "no request" if outcome.status == "skipped" else span(outcome.seconds)
-        rows.append((outcome.provider, outcome.status, *days, *figures, took))
-    emit_table(header, rows, right={2, 3, 4, 5, 6})
-    spans = sorted({str(outcome.span) for outcome in outcomes if outcome.span})
-    if len(spans) == 1:
-        emit(f"{spans[0]}, UTC days; the last days may still change.")
-    for outcome in outcomes:
-        if outcome.status == "skipped":
-            emit(f"{outcome.provider}: {outcome.error}")
-
-
-def money_text(money: Sequence[tuple[str, str, int]]) -> str:
-    """Amounts side by side, never added: "123.45 USD reported"; "-" when there is none."""
-    from ..core.money import shown
-
-    return ", ".join(f"{shown(nano)} {code} {basis}" for basis, code, nano in money) or "-"
+    codes = [exits.of(unit.cause) if unit.cause else exits.FAILED for unit in failed]
+    return exits.worst([code if code in (exits.DATA, exits.ENV) else exits.FAILED for code in codes])

@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit_json, emit_table
+from . import add_app, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from ..arguments import Arguments
+    from ..core.home import Home
+    from ..core.plan import Setup
+    from ..core.spec import Task
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """No options of its own."""
+    """--app."""
+    add_app(parser)
 
 
 def execute(args: Arguments) -> int:
-    """List every task with its state."""
-    from .run import app_tasks, chosen
+    """List every task with what it waits for and its state."""
+    from ..wiring import setup_of
 
     home = args.open()
-    collectors = chosen("run_all", home)
+    setup = setup_of(home, app=args.app)
     rows = [
-        (each.task, each.disabled or f"ready, key from {each.key_name}", (each.__doc__ or "").strip())
-        for each in collectors
+        (task.name, state(task, setup, home), when(task), ", ".join(task.after), task.doc)
+        for task in setup.tasks.values()
     ]
-    ready = any(not each.disabled for each in collectors)
-    rows.append(("run_all", "ready" if ready else "disabled: no provider is ready", "All of the above, side by side."))
-    rows.append(("export", "ready", "What is stored, as CSV or JSON lines."))
-    rows += [(name, "ready", (task.__doc__ or "").strip()) for name, task in app_tasks(home, args.app).items()]
+    ready = any(not each.disabled for each in setup.collectors.values())
+    rows.append(
+        ("run_all", "ready" if ready else "disabled: no provider is ready", "", "", "Every collector, side by side.")
+    )
+    rows.append(("export", "ready", "", "", "What is stored, as CSV or JSON lines."))
     if args.json:
-        emit_json([dict(zip(("task", "state", "what"), row)) for row in rows])
+        emit_json([dict(zip(("task", "state", "due", "after", "what"), row)) for row in rows])
     else:
-        emit_table(("task", "state", "what it does"), rows)
+        emit_table(("task", "state", "due", "after", "what it does"), rows)
     return exits.OK
+
+
+def when(task: Task) -> str:
+    """When a task is due, in words."""
+    schedule = f"{task.schedule.text} {task.schedule.zone}" if task.schedule else ""
+    if task.kind == "collector":
+        return "every day"
+    return " ".join(filter(None, ["every day" if task.partition else "", schedule])) or "when asked for"
+
+
+def state(task: Task, setup: Setup, home: Home) -> str:
+    """Whether a task can run, and what keeps it from it."""
+    collector = setup.collectors.get(task.name)
+    if collector:
+        return collector.disabled or f"ready, key from {collector.key_name}"
+    missing = [name for name in task.needs if not home.settings.get(name)]
+    return f"disabled: {missing[0]} is not set" if missing else "ready"

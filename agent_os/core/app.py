@@ -1,13 +1,15 @@
-"""An app: a named set of tasks that reads what the kernel knows. All business logic lives in apps, none here."""
+"""An app: a named set of tasks, outboxes and limits. All business logic lives in apps, none here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from .errors import ConfigError
+from .archive import PACKAGE
+from .spec import Task, is_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from .home import Home
 
 
@@ -24,56 +26,128 @@ class Result(NamedTuple):
     updated_at: str
 
 
-class Context:
-    """What a task of an app may see and use."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-
-    @property
-    def today(self) -> str:
-        """The current UTC day."""
-        return self._home.clock.today()
-
-    def setting(self, name: str) -> str:
-        """A setting's value, `""` when it is not set."""
-        return self._home.settings.get(name)
-
-    def results(self, *, since: str, until: str) -> list[Result]:
-        """The headlines of a span of days (`until` is not in it), oldest first. ConfigError where nothing is stored."""
-        return [Result(*row) for row in self._home.store().results(since=since, until=until)]
+def results_of(home: Home, *, since: str, until: str) -> list[Result]:
+    """The headlines of a span of days, oldest first, read in a connection of their own: in any thread."""
+    with home.reading() as store:
+        return [Result(*row) for row in store.results(since=since, until=until)]
 
 
-Task = Callable[[Context], str]
+class Message(NamedTuple):
+    """What waits in an outbox. `key` names it for ever: hand it on as idempotency key where one is taken."""
+
+    key: str
+    body: Any
+    attempt: int
+
+
+class Ask(NamedTuple):
+    """What a cost limit is asked before a run begins. Amounts are whole numbers of the limit's own unit."""
+
+    task: str
+    slot: str
+    wanted: int  # what this run would reserve
+    reserved: int  # what runs that are not over have reserved
+    spent: Callable[..., int]  # spent(since="2026-11-01"): what ended runs have spent since a day, or ever
+    results: Callable[..., list[Result]]  # results(since=…, until=…): the headlines that are stored
 
 
 class App:
-    """A named set of tasks. A task is a function that takes a `Context` and returns the text to show."""
+    """A named set of tasks. `hosts` are where its tasks may connect to, as `api.example.com` or `.example.com`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, hosts: Sequence[str] = ()) -> None:
         self.name = name
+        self.hosts = tuple(hosts)
+        self.loaded_from = ""
         self.tasks: dict[str, Task] = {}
-        self.loaded_from = ""  # what loads it again in another process: an absolute path or the name of a module
+        self.outboxes: dict[str, Task] = {}
+        self.limits: dict[str, Callable[[Ask], Any]] = {}
+        self.faults: list[str] = [] if is_name(name) else [f"{name!r} is no name for an app"]
 
-    def task(self, function: Task) -> Task:
-        """Register a function as a task under its own name. Raises ConfigError for a name that is taken."""
-        name = function.__name__
-        if name in self.tasks:
-            raise ConfigError(f"the app {self.name} has two tasks named {name}", hint="rename one of them")
-        self.tasks[name] = function
-        return function
+    def task(self, function: Any = None, *, name: str = "", **options: Any) -> Any:
+        """Register a function as a task: `@app.task`, or `@app.task(after=…, schedule="30 6 * * *", …)`.
+
+        Options: after, schedule, timezone, partition ("day"), retries, backoff, timeout, catch_up ("all", "latest",
+        "none"), overlap ("skip", "queue", "replace"), needs, limits, cost_limit, cost. What cannot be meant is said
+        before anything runs, all of it at once. The function takes a `Context`; what it returns (JSON) is its output.
+        """
+
+        def register(fn: Callable[..., Any]) -> Callable[..., Any]:
+            task = self._declare(name or getattr(fn, "__name__", ""), "function", options, doc=fn.__doc__)
+            task.function = fn
+            code = getattr(fn, "__code__", None)
+            if not callable(fn) or (code and code.co_flags & 0x280):  # coroutine, asynchronous generator
+                task.fault("is not a plain function")
+            self._add(task)
+            fn.task_name = task.name  # type: ignore[attr-defined]  # so that `after=` may name the function itself
+            return fn
+
+        return register if function is None else register(function)
+
+    def collect(self, *collectors: Any) -> tuple[str, ...]:
+        """The names of the tasks of these collectors, for `after=`. A class that is new is registered with it.
+
+        Takes Collector classes, and names of providers that ship with Agent OS.
+        """
+        return tuple(self._collect(each) for each in collectors)
+
+    def _collect(self, collector: Any) -> str:
+        if isinstance(collector, str):
+            return collector if collector.startswith("fetch_") else f"fetch_{collector}"
+        name = f"fetch_{getattr(collector, 'name', '')}"
+        is_built_in = str(getattr(collector, "__module__", "")).startswith(f"{PACKAGE}.plugins.")
+        if not is_built_in and name not in self.tasks:
+            task = self._declare(name, "collector", {}, doc=collector.__doc__)
+            task.collector = collector
+            self._add(task)
+        return name
+
+    def outbox(self, name: str, *, needs: Any = (), retries: Any = None) -> Callable[[Any], Any]:
+        """`@app.outbox("discord", needs="DISCORD_WEBHOOK_URL")`: `fn(ctx, message)` sends one `Message`.
+
+        What it returns (JSON) is kept as the receipt. TransientError: tried again later, not before its `retry_after`;
+        PermanentError: parked, for a person to look at.
+        """
+
+        def register(fn: Callable[..., Any]) -> Callable[..., Any]:
+            options = {"needs": needs, "retries": retries}
+            task = self._declare(name, "outbox", options, doc=fn.__doc__)
+            task.function = fn
+            if name in self.outboxes:
+                self.faults.append(f"the app {self.name} has two outboxes named {name}")
+            self.outboxes[name] = task
+            return fn
+
+        return register
+
+    def limit(self, name: str) -> Callable[[Any], Any]:
+        """`@app.limit("monthly")`: a function that says whether a task with `cost_limit="monthly"` may begin.
+
+        It gets an `Ask` and answers True, False, how much is left (a whole number), or text: no, and why. It is called
+        inside the transaction that begins the run, so it must be quick and may only look.
+        """
+
+        def register(fn: Callable[[Ask], Any]) -> Callable[[Ask], Any]:
+            if name in self.limits:
+                self.faults.append(f"the app {self.name} has two limits named {name}")
+            self.limits[name] = fn
+            return fn
+
+        return register
+
+    def _declare(self, name: str, kind: str, options: dict[str, Any], *, doc: Optional[str]) -> Task:
+        task = Task(name, kind=kind, source=f"app {self.name}")
+        task.doc = (doc or "").strip().partition("\n")[0]
+        for option in sorted(set(options) - OPTIONS):
+            task.fault(f"{option} is no option")
+        return task.declare(options)
+
+    def _add(self, task: Task) -> None:
+        if task.name in self.tasks:
+            self.faults.append(f"the app {self.name} has two tasks named {task.name}")
+        self.tasks[task.name] = task
 
 
-def load_app(module_name: str) -> App:
-    """Import an app by the name of its package. Raises ConfigError when there is none."""
-    from importlib import import_module
-
-    try:
-        found = vars(import_module(module_name)).get("app")
-    except ImportError as error:
-        raise ConfigError(
-            f"the app {module_name} cannot be imported: {error}", hint="check its name and PYTHONPATH"
-        ) from error
-    if not isinstance(found, App):
-        raise ConfigError(f"{module_name} has no `app`", hint='an app says: app = App("its_name")')
-    return found
+OPTIONS = {
+    "after", "schedule", "timezone", "partition", "retries", "backoff", "timeout", "catch_up", "overlap", "needs",
+    "limits", "cost_limit", "cost",
+}  # fmt: skip

@@ -1,94 +1,145 @@
-"""Collectors at work side by side: a thread each, one request at a time each; results come out in the caller."""
+"""The threads that do the work of runs, and the queue in which they hand over: what they ask for, what they came to."""
 
 from __future__ import annotations
 
 import threading
-from queue import Empty, Queue
-from typing import TYPE_CHECKING, Optional, Union
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Optional
 
-from .errors import AgentOSError, ConfigError, KeyRefusedError, ResourceError, TransientError
+from . import bodies
+from .errors import ResourceError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping
 
-    from .collector import Collector
-    from .days import Window
-    from .model import Batch
+    from .bodies import End, Work
+    from .clock import Clock
+    from .plan import Unit
 
-    # The collector's name; the window; its batch, what went wrong with it, or None when the collector is done.
-    Handed = tuple[str, Window, Union[Batch, BaseException, None]]
+    Answer = SimpleQueue[Any]
+    # The unit; (operation, arguments) or what came of it; where the answer goes, None for an end.
+    Event = tuple[Unit, Any, Optional[Answer]]
 
 _RAISE = "raise the limit of processes or memory (ulimit -u, ulimit -v) and start again"
-HEARD_EVERY_SECONDS = 0.5  # how long a signal may go unheard where waiting for a thread cannot be interrupted
-JOIN_SECONDS = 2.0
 
 
 class Crew:
-    """Starts the threads; iterating yields what they hand over, until all are done. Few batches are held at a time."""
+    """At most so many threads, started when there is work for them."""
 
-    def __init__(self, orders: Sequence[tuple[Collector, Sequence[Window]]], *, open_day: str) -> None:
-        self._open_day = open_day
-        self._collectors = [collector for collector, _ in orders]
-        self._handed: Queue[Handed] = Queue(maxsize=2)
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=order, name=order[0].name, daemon=True) for order in orders
-        ]
+    def __init__(self, *, most: int, clock: Clock) -> None:
+        self._most = most
+        self._clock = clock
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._todo: SimpleQueue[Optional[tuple[Unit, Work]]] = SimpleQueue()
+        self._unanswered: set[Answer] = set()
+        self._threads = 0
+        self._busy = 0
+        self._strays = 0  # threads whose run was cancelled while they could not be ended
+        self._is_stopping = False
 
-    def __iter__(self) -> Iterator[Handed]:
-        try:
-            for thread in self._threads:
+    # in the thread that writes
+
+    def take(self, unit: Unit, work: Work) -> None:
+        """Have a thread do it. ResourceError where no thread can be started."""
+        self._busy += 1
+        if self._threads < min(self._busy, self._most) + self._strays:
+            thread = threading.Thread(target=self._serve, name=f"worker-{self._threads + 1}", daemon=True)
+            try:
                 thread.start()
-        except RuntimeError as error:
-            raise ResourceError(f"no thread can be started: {error}", hint=_RAISE) from error
-        left = len(self._threads)
-        while left:
-            handed = self._next()
-            if handed:
-                left -= handed[2] is None
-                yield handed
+            except RuntimeError as error:
+                raise ResourceError(f"no thread can be started: {error}", hint=_RAISE) from error
+            self._threads += 1
+        self._todo.put((unit, work))
+
+    def handed_over(self) -> list[Event]:
+        """What has been handed over by now."""
+        events: list[Event] = []
+        try:
+            while True:
+                events.append(self._took(self._events.get(block=False)))
+        except Empty:
+            return events
+
+    def wait(self, seconds: float) -> Event:
+        """The next that is handed over. Raises `queue.Empty` when nothing is in that time."""
+        return self._took(self._events.get(timeout=seconds))
+
+    def _took(self, event: Event) -> Event:
+        self._busy -= event[2] is None
+        return event
+
+    def hand_over(self, event: Event) -> None:
+        """Say something in a thread's place."""
+        self._busy += event[2] is None
+        self._events.put(event)
+
+    def answer(self, answer: Answer, value: Any) -> None:
+        """Tell a thread what it has asked for; an exception is raised there."""
+        self._unanswered.discard(answer)
+        answer.put(value)
+
+    def add_stray(self) -> None:
+        """A thread goes on with what nobody waits for any more: another one may take its place."""
+        self._strays += 1
+
+    def forget_stray(self) -> None:
+        """A stray has come back."""
+        self._strays = max(0, self._strays - 1)
 
     def stop(self) -> None:
-        """End what is under way: connections are shut down, threads are waited for, briefly."""
-        self._stopped.set()
-        for collector in self._collectors:
-            collector.abort()
-        while self._next(wait=False):
-            pass
-        for thread in self._threads:
-            if thread.ident:
-                thread.join(JOIN_SECONDS)
+        """No thread gets anything any more; those that wait for an answer are told so."""
+        self._is_stopping = True
+        while self._unanswered:
+            self._unanswered.pop().put(TransientError("stopped"))
 
-    def _next(self, *, wait: bool = True) -> Optional[Handed]:
-        try:
-            return self._handed.get(wait, HEARD_EVERY_SECONDS)
-        except Empty:
-            return None
+    def dismiss(self) -> None:
+        """Send idle threads home."""
+        for _ in range(self._threads):
+            self._todo.put(None)
 
-    def _hand(self, handed: Handed) -> None:
-        if not self._stopped.is_set():
-            self._handed.put(handed)
+    # in a worker thread
 
-    def _work(self, collector: Collector, windows: Sequence[Window]) -> None:
-        """The life of one thread; whatever happens, it says at last that it is done."""
-        try:
-            self._collect(collector, windows)
-            collector.close()
-        finally:
-            self._hand((collector.name, windows[-1], None))
+    def call(self, unit: Unit, operation: str, given: Mapping[str, Any]) -> Any:
+        """Have the writer do something, and wait until it is committed."""
+        answer: Answer = SimpleQueue()
+        self._unanswered.add(answer)
+        if self._is_stopping:
+            raise TransientError(f"{unit.label} was stopped")
+        self._events.put((unit, (operation, given), answer))
+        value = answer.get()
+        if isinstance(value, BaseException):
+            raise value
+        return value
 
-    def _collect(self, collector: Collector, windows: Sequence[Window]) -> None:
-        """Every window in turn, until one shows that the others would fare no better."""
-        for window in windows:
-            if self._stopped.is_set():
-                break
+    def _serve(self) -> None:
+        """The life of a worker thread."""
+        while True:
+            given = self._todo.get()
+            if given is None:
+                return
+            unit, work = given
+            end: Any
+            began = self._clock.monotonic()
             try:
-                self._hand((collector.name, window, collector.collect(window, open_day=self._open_day)))
-            except (KeyRefusedError, ConfigError, ResourceError, TransientError) as error:
-                self._hand((collector.name, window, error))
-                break
-            except AgentOSError as error:
-                self._hand((collector.name, window, error))
-            except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one provider is its own)
-                self._hand((collector.name, window, error))
-                break
+                end = _body(work)
+            except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one task is its own)
+                end = error
+            work.took = self._clock.monotonic() - began
+            self._events.put((unit, end, None))
+            del given, unit, work, end
+
+
+def _body(work: Work) -> End:
+    """Do what the task says."""
+    kind = work.task.kind
+    if kind == "collector":
+        return bodies.collect(work)
+    if kind == "outbox":
+        return bodies.deliver(work)
+    if kind == "command":
+        return bodies.run_command(work)
+    if work.has_process:
+        from .child import run_in_child
+
+        return run_in_child(work)
+    return bodies.run_function(work)

@@ -73,6 +73,28 @@ class Window:
         return unix(self.end)
 
 
+class Moments:
+    """A half-open span between two instants: `start` is in it, `end` is not. Both as `2026-11-22T05:00Z`."""
+
+    __slots__ = ("end", "start")
+
+    def __init__(self, start: str, end: str) -> None:
+        self.start = start
+        self.end = end
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Moments) and (self.start, self.end) == (other.start, other.end)
+
+    def __hash__(self) -> int:
+        return hash((self.start, self.end))
+
+    def __repr__(self) -> str:
+        return f"Moments({self.start!r}, {self.end!r})"
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
+
+
 def parse_day(text: str) -> str:
     """`2026-11-21`, checked. Raises ValueError with a sentence for anything else, 31 February included."""
     try:

@@ -67,6 +67,10 @@ class KeyRefusedError(PermanentError):
     """The provider does not accept this key, or not for this. Other sources are unharmed."""
 
 
+class FencedError(TaskError):
+    """A run or runner does not have the slot, or has it no longer: its write is refused, and changed nothing."""
+
+
 class Stopped(BaseException):
     """A signal asked the program to stop. Not an `Exception`: nothing on the way up may swallow it."""
 
@@ -89,7 +93,7 @@ def out_of_memory() -> AgentOSError:
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_LIMIT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_LIMIT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}  # EAGAIN: no more processes or threads
 
 
 def os_failure(doing: str, error: OSError) -> AgentOSError:

@@ -13,10 +13,11 @@ from .store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Optional, TextIO
 
     from .clock import Clock
+    from .http_client import HttpClient
 
 
 class Home:
@@ -43,6 +44,27 @@ class Home:
             self._store = Store(opened(self.db_path, clock=self.clock))
         return self._store
 
+    def reading(self) -> Reading:
+        """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on."""
+        return Reading(self)
+
+    def connect(self, hosts: Sequence[str], *, log: Log) -> HttpClient:
+        """An HTTP client for one thread: its own connections, to these hosts and to those that the user allowed."""
+        from .. import __version__
+        from .http_client import HttpClient
+        from .retry import Retry
+
+        extra = [host.strip() for host in self.settings.get("AGENT_OS_ALLOWED_HOSTS").split(",") if host.strip()]
+        return HttpClient(
+            agent=f"agent-os/{__version__} (local-first workflow engine)",
+            clock=self.clock,
+            retry=Retry(budget_seconds=180.0),  # an asked wait of two minutes fits in
+            log=log,
+            redactor=self.redactor,
+            allowed_hosts=[*hosts, *extra],
+            environ=self.settings.environment(),
+        )
+
     def close(self) -> None:
         """Close the database and the log."""
         if self._store is not None:
@@ -56,6 +78,22 @@ class Home:
         found = [name for name in (".env", "agent_os.ini") if os.path.exists(os.path.join(settings.home, name))]
         log = settings.path("AGENT_OS_LOG_FILE") or "none"
         return f"database {self.db_path}, log {log}, settings {settings.home} ({', '.join(found) or 'no .env'})"
+
+
+class Reading:
+    """The database, open for reading alone, in the thread that enters."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._store: Optional[Store] = None
+
+    def __enter__(self) -> Store:
+        self._store = Store(open_to_read(self._home.db_path, clock=self._home.clock))
+        return self._store
+
+    def __exit__(self, *_: object) -> None:
+        if self._store is not None:
+            self._store.db.close()
 
 
 def _refuse_planted(path: str) -> None:

@@ -67,31 +67,29 @@ class Ledger:
         self._db = db
 
     def store(self, batch: Batch, *, run_id: str) -> Change:
-        """Replace the days of a batch by its records, in one transaction.
+        """Replace the days of a batch by its records; called inside `db.atomic()`.
 
         Lines that changed or vanished are closed with the time and the batch that closed them, never deleted. Lines
         of reports that did not answer stay, and count: an error is not a zero.
         """
-        with self._db.atomic():
-            current = self._current(batch)
-            known = {row[1:]: row[0] for row in current if row[3] in batch.reports}
-            wanted = set(batch.records)
-            added = sorted((line for line in wanted if line not in known), key=_order) if known else batch.records
-            closed = sorted((number, line) for line, number in known.items() if line not in wanted)
-            batch_id = self._insert_batch(batch, run_id, added=added, closed=[number for number, _ in closed])
-            self._insert_lines(batch, batch_id, added)
-            self._db.many(
-                "UPDATE result_lines SET superseded_at = ?, superseded_by = ? WHERE id = ?",
-                [(batch.observed_at, batch_id, number) for number, _ in closed],
-            )
-            headlines = {day: Headline() for day in batch.days}
-            kept = (Record._make(row[1:]) for row in current if row[3] not in batch.reports)
-            for record in chain(batch.records, kept):
-                headlines[record.date].add(record)
-            change = Change(added=len(added), closed=len(closed))
-            touched = {line[0] for line in added} | {line[0] for _, line in closed}
-            self._write_results(batch, headlines, change, run_id=run_id, batch_id=batch_id, touched=touched)
-            self._resolve_slots(batch, run_id)
+        current = self._current(batch)
+        known = {row[1:]: row[0] for row in current if row[3] in batch.reports}
+        wanted = set(batch.records)
+        added = sorted((line for line in wanted if line not in known), key=_order) if known else batch.records
+        closed = sorted((number, line) for line, number in known.items() if line not in wanted)
+        batch_id = self._insert_batch(batch, run_id, added=added, closed=[number for number, _ in closed])
+        self._insert_lines(batch, batch_id, added)
+        self._db.many(
+            "UPDATE result_lines SET superseded_at = ?, superseded_by = ? WHERE id = ?",
+            [(batch.observed_at, batch_id, number) for number, _ in closed],
+        )
+        headlines = {day: Headline() for day in batch.days}
+        kept = (Record._make(row[1:]) for row in current if row[3] not in batch.reports)
+        for record in chain(batch.records, kept):
+            headlines[record.date].add(record)
+        change = Change(added=len(added), closed=len(closed))
+        touched = {line[0] for line in added} | {line[0] for _, line in closed}
+        self._write_results(batch, headlines, change, run_id=run_id, batch_id=batch_id, touched=touched)
         return change
 
     def _current(self, batch: Batch) -> list[tuple[Any, ...]]:
@@ -177,19 +175,6 @@ class Ledger:
             " currency = excluded.currency, basis = excluded.basis, day_status = excluded.day_status,"
             " updated_at = excluded.updated_at",
             rows,
-        )
-
-    def _resolve_slots(self, batch: Batch, run_id: str) -> None:
-        """The days were answered: nothing is due for them until they are to be read again."""
-        self._db.many(
-            "INSERT INTO slots(task, key, status, due_at, attempts, run_id, epoch, changed_at, read_at)"
-            " VALUES (?, ?, 'success', ?, 1, ?, 1, ?, ?) ON CONFLICT(task, key) DO UPDATE SET"
-            " status = 'success', attempts = attempts + 1, epoch = epoch + 1, run_id = excluded.run_id, reason = '',"
-            " changed_at = excluded.changed_at, read_at = excluded.read_at",
-            [
-                (batch.task, day, day + "T00:00:00.000Z", run_id, batch.observed_at, batch.observed_at)
-                for day in batch.days
-            ],
         )
 
 

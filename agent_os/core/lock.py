@@ -1,4 +1,8 @@
-"""One run of a task at a time: a lock that the kernel gives back when its holder dies. Never a PID."""
+"""A runner's lock: the kernel gives it back when its holder dies, however that happens. Never a PID.
+
+The files `DATABASE.runner-N.lock` are numbered from 1; a runner takes the first that is free, and its name begins with
+that number. So whether the runner `3.20261122T050000-1a2b3c4d5e6f` lives is asked of lock 3.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +10,48 @@ import os
 
 from . import files
 from .clock import iso
+from .errors import BusyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .clock import Clock
 
+MOST_RUNNERS = 1000
 
-class TaskLock:
-    """The lock of one task on one database: the file `DATABASE.TASK.lock`. The text in it is for people only."""
 
-    def __init__(self, db_path: str, task: str, *, clock: Clock) -> None:
-        self.task = task
-        self._path = f"{db_path}.{task}.lock"
+def new_id(clock: Clock) -> str:
+    """An id that sorts by time: `20261122T050000-1a2b3c4d5e6f`."""
+    return f"{clock.now().strftime('%Y%m%dT%H%M%S')}-{os.urandom(6).hex()}"
+
+
+class RunnerLock:
+    """The lock of this runner; `owner` is its name, `number` that of its lock. The text in it tells who holds it."""
+
+    def __init__(self, db_path: str, *, clock: Clock) -> None:
+        self.owner = ""
+        self.number = 0
+        self._db_path = db_path
         self._clock = clock
         self._fd = -1
 
-    def acquire(self) -> bool:
-        """Take the lock without waiting; False when another process holds it."""
-        fd = files.open_private(self._path, os.O_RDWR | os.O_CREAT)
-        if not files.lock_fd(fd, wait=False):
-            os.close(fd)
-            return False
-        self._fd = fd
-        try:
-            os.ftruncate(fd, 0)
-            os.write(fd, f"process {os.getpid()}, since {iso(self._clock.now())}\n".encode("ascii"))
-        except OSError:
-            pass  # the text only helps a person; a full disk must not stop a run here
-        return True
-
-    def holder(self) -> str:
-        """Who holds it, as they wrote it down: "process 123, since 2026-…"; '' when unknown."""
-        try:
-            with open(self._path, encoding="ascii", errors="replace") as file:
-                return file.read(200).strip()
-        except OSError:
-            return ""
+    def acquire(self) -> None:
+        """Take the first free lock. BusyError where a thousand runners live."""
+        for number in range(1, MOST_RUNNERS + 1):
+            fd = _try(_path(self._db_path, number))
+            if fd < 0:
+                continue
+            self._fd, self.number = fd, number
+            self.owner = f"{number}.{new_id(self._clock)}"
+            try:
+                os.ftruncate(fd, 0)
+                text = f"process {os.getpid()}, since {iso(self._clock.now())}, runner {self.owner}\n"
+                os.write(fd, text.encode("ascii"))
+            except OSError:
+                pass  # the text only helps a person; a full disk must not stop a run here
+            return
+        raise BusyError(
+            f"{MOST_RUNNERS} runners are at work on {self._db_path}", hint="wait until some of them have ended"
+        )
 
     def release(self) -> None:
         """Give it back. The file stays: removing it would let two processes hold two locks of one name."""
@@ -49,3 +59,56 @@ class TaskLock:
             files.unlock_fd(self._fd)
             os.close(self._fd)
             self._fd = -1
+
+
+def number_of(owner: str) -> int:
+    """The number of the lock that the runner of this name has, or had."""
+    digits = owner.partition(".")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
+def is_gone(db_path: str, owner: str) -> bool:
+    """Whether the runner of this name is gone: nobody holds its lock, or someone else does."""
+    number = number_of(owner)
+    if not number:
+        return True
+    path = _path(db_path, number)
+    fd = files.open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if files.lock_fd(fd, wait=False, shared=True):  # shared: those who look do not take each other for it
+            files.unlock_fd(fd)
+            return True
+    finally:
+        os.close(fd)
+    written = _written(path).rpartition(", runner ")[2]
+    return bool(written) and number_of(written) == number and written != owner
+
+
+def holder(db_path: str, owner: str) -> str:
+    """Who holds it, as they wrote it down: "process 123, since 2026-…"; '' when unknown."""
+    return _written(_path(db_path, number_of(owner))).partition(", runner ")[0]
+
+
+def _written(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read(200).strip()
+    except OSError:
+        return ""
+
+
+def _path(db_path: str, number: int) -> str:
+    return f"{db_path}.runner-{number}.lock"
+
+
+def _try(path: str) -> int:
+    """The locked file, or -1 when someone else has it."""
+    fd = files.open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if files.lock_fd(fd, wait=False):
+            return fd
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return -1

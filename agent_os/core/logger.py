@@ -51,6 +51,7 @@ class Log:
         self._clock = clock
         self._redactor = redactor
         self._stderr = stderr
+        self._above: list[Callable[[str], None]] = []  # shared by all that are bound from this one
         self._told = {"info": not quiet, "debug": verbose and not quiet}
         self._context: Mapping[str, object] = {}
 
@@ -97,6 +98,10 @@ class Log:
         ]
         return f"{{{', '.join(parts)}}}"
 
+    def tell_above(self, above: Optional[Callable[[str], None]]) -> None:
+        """Have lines for people printed by `above` from now on, which keeps them apart from a live display."""
+        self._above[:] = [above] if above else []
+
     def close(self) -> None:
         """Close the file. A later record opens it again."""
         if self._file is not None:
@@ -107,6 +112,9 @@ class Log:
         if self._stderr is None:
             return
         line = f"{safe(self._redactor.text(message))}\n"
+        if self._above:
+            self._above[0](line)
+            return
         try:
             try:
                 self._stderr.write(line)

@@ -1,0 +1,133 @@
+"""What a run tells at its end: a table of what came of each collector, a line for each other run, or JSON."""
+
+from __future__ import annotations
+
+import sys
+
+from . import emit, emit_json, emit_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ..arguments import Arguments
+    from ..core.plan import Unit
+
+MOST_LINES = 30  # of runs that are told one by one
+
+
+def report(args: Arguments, units: Sequence[Unit]) -> None:
+    """The end of a run, for people or for programs."""
+    if args.json:
+        emit_json({"outcomes": [as_json(unit) for unit in units]})
+    elif not args.quiet:
+        show(units)
+
+
+def as_json(unit: Unit) -> dict[str, Any]:
+    """What came of one run; money as exact decimal text, apart by basis and currency."""
+    from ..core.money import decimal_text
+
+    common = {
+        "task": unit.task.name,
+        "status": unit.status,
+        "run": unit.run_id or None,
+        "slot": unit.key or None,
+        "seconds": round(unit.seconds, 3),
+        "attempts": unit.attempt,
+        "reason": unit.error if unit.status == "skipped" else None,
+        "error": unit.error if unit.status == "failed" else None,
+        "hint": unit.hint or None,
+    }
+    if unit.collector is None:
+        return {**common, "output": unit.value}
+    return {
+        "provider": unit.provider,
+        **common,
+        "since": unit.span.start if unit.span else None,
+        "until": unit.span.end if unit.span else None,
+        "days_new": len(unit.new_days),
+        "days_restated": len(unit.restated_days),
+        "restated": unit.restated_days,
+        "days_missing": unit.missing_days,
+        "tokens": unit.tokens,
+        "money": [{"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in unit.money],
+        "requests": unit.requests,
+        "notes": unit.notes,
+    }
+
+
+def show(units: Sequence[Unit]) -> None:
+    """What a person wants to know of a run."""
+    collectors = [unit for unit in units if unit.collector]
+    others = [unit for unit in units if not unit.collector and (unit.is_target or unit.dues)]
+    shown = [unit for unit in others if unit.is_target and unit.status == "success"]
+    if len(shown) == len(others) == 1:
+        if collectors:
+            show_collectors(collectors)
+        show_value(shown[0])
+        return
+    if collectors:
+        show_collectors(collectors)
+    if others:
+        show_runs(others)
+    for unit in shown[-1:]:
+        show_value(unit)
+
+
+def show_value(unit: Unit) -> None:
+    """What a task has to say: what it printed, and the text that it returns."""
+    if unit.output:
+        emit(unit.output.rstrip("\n"))
+    if isinstance(unit.value, str) and unit.task.kind == "function":
+        emit(unit.value)
+    if not unit.output and not isinstance(unit.value, str) and sys.stderr:
+        from ..core.text import span
+
+        emit(f"{unit.label}: {unit.status} in {span(unit.seconds)}")
+
+
+def show_runs(units: Sequence[Unit]) -> None:
+    """A line a run; of very many, those that did not succeed, and a count."""
+    from ..core.text import plural, span
+
+    told = units if len(units) <= MOST_LINES else [unit for unit in units if unit.status != "success"][:MOST_LINES]
+    rows = [
+        (unit.task.name, unit.key, unit.status, span(unit.seconds) if unit.attempt else "", unit.error) for unit in told
+    ]
+    if rows:
+        emit_table(("task", "slot", "result", "time", "what was said"), rows)
+    if len(told) < len(units):
+        counts = {status: sum(unit.status == status for unit in units) for status in ("success", "failed", "skipped")}
+        emit(f"{plural(len(units), 'run')}: " + ", ".join(f"{n} {status}" for status, n in counts.items() if n))
+
+
+def show_collectors(units: Sequence[Unit]) -> None:
+    """A line a provider."""
+    from ..core.text import span, thousands
+
+    header = ("provider", "result", "days new", "restated", "missing", "tokens", "cost", "time")
+    rows: list[tuple[str, ...]] = []
+    for unit in units:
+        if unit.span is None:
+            rows.append((unit.provider, "disabled", "", "", "", "", "", ""))
+            continue
+        days = [str(len(unit.new_days)), str(len(unit.restated_days)), str(unit.missing_days)]
+        figures = [thousands(unit.tokens or 0), money_text(unit.money)]
+        took = "no request" if unit.status == "skipped" else span(unit.seconds)
+        rows.append((unit.provider, unit.status, *days, *figures, took))
+    emit_table(header, rows, right={2, 3, 4, 5, 6})
+    spans = sorted({str(unit.span) for unit in units if unit.span})
+    if len(spans) == 1:
+        emit(f"{spans[0]}, UTC days; the last days may still change.")
+    for unit in units:
+        if unit.status == "skipped":
+            emit(f"{unit.provider}: {unit.error}")
+
+
+def money_text(money: Sequence[tuple[str, str, int]]) -> str:
+    """Amounts side by side, never added: "123.45 USD reported"; "-" when there is none."""
+    from ..core.money import shown
+
+    return ", ".join(f"{shown(nano)} {code} {basis}" for basis, code, nano in money) or "-"

@@ -1,0 +1,241 @@
+"""What a task in Python is handed: its slot and window, and the ways to do a thing once although it may be run again.
+
+A `Context` never touches the database: what has to be kept goes through `call` to the one writer of its runner, from a
+thread of the same process or through the pipes of a child.
+"""
+
+from __future__ import annotations
+
+from .days import Moments, Window
+from .due import is_day
+from .errors import PermanentError, TaskError
+from .json_value import digest, from_json, to_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Optional, Union
+
+    from .app import Result
+    from .config import Settings
+    from .home import Home
+    from .http_client import HttpClient
+    from .logger import Log
+
+POLICIES = ("at_most_once", "at_least_once")
+LONGEST_KEY = 200
+
+
+class Facts:
+    """What is known of a run before its task begins; made where it is claimed, and sent as JSON to a child."""
+
+    def __init__(self, **known: Any) -> None:
+        self.task: str = known["task"]
+        self.key: str = known["key"]
+        self.run_id: str = known["run_id"]
+        self.attempt: int = known["attempt"]
+        self.window: tuple[str, str] = tuple(known["window"])
+        self.outputs: dict[str, Optional[str]] = known["outputs"]  # task -> what it handed on, as JSON
+        self.steps: dict[str, Sequence[str]] = known["steps"]  # name -> (hash of the input, value as JSON)
+        self.state: dict[str, str] = known["state"]  # name -> value as JSON
+
+
+class Context:
+    """What a task may see and use. Made by the kernel, one for each attempt."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        call: Callable[..., Any],
+        *,
+        home: Home,
+        stopped: Callable[[], bool] = lambda: False,
+        hosts: Sequence[str] = (),
+    ) -> None:
+        self.task = facts.task
+        self.slot = facts.key
+        self.run_id = facts.run_id
+        self.attempt = facts.attempt
+        self.outputs = {name: from_json(text) if text else None for name, text in facts.outputs.items()}
+        self.state: dict[str, Any] = {name: from_json(text) for name, text in facts.state.items()}
+        self.log: Log = home.log.bind(task=facts.task, run=facts.run_id, slot=facts.key)
+        self._facts = facts
+        self._call = call
+        self._home = home
+        self._stopped = stopped
+        self._hosts = hosts
+        self._http: Optional[HttpClient] = None
+        self._steps = dict(facts.steps)
+        self._used: set[str] = set()
+        self._messages: list[tuple[str, str, str]] = []
+        self._spent: Optional[int] = None
+
+    # what the run is about
+
+    @property
+    def window(self) -> Union[Window, Moments]:
+        """The half-open UTC span that the run is about: `.start` and `.end`, days or instants."""
+        start, end = self._facts.window
+        return Window(start, end) if is_day(start) else Moments(start, end)
+
+    @property
+    def today(self) -> str:
+        """The current UTC day."""
+        return self._home.clock.today()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run has been asked to end; a long loop should look, and leave."""
+        return self._stopped()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this home; `ctx.settings.get("NAME")` is `""` when it is not set."""
+        return self._home.settings
+
+    def setting(self, name: str) -> str:
+        """A setting's value, `""` when it is not set."""
+        return self._home.settings.get(name)
+
+    @property
+    def http(self) -> HttpClient:
+        """A client for https, for the hosts that the app named and those in AGENT_OS_ALLOWED_HOSTS."""
+        if self._http is None:
+            self._http = self._home.connect(self._hosts, log=self.log)
+        return self._http
+
+    def results(self, *, since: str, until: str) -> list[Result]:
+        """The headlines of a span of days (`until` is not in it), oldest first. ConfigError where nothing is stored."""
+        from .app import results_of
+
+        return results_of(self._home, since=since, until=until)
+
+    # what is done once
+
+    def step(self, name: str, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The value of `fn(*args, **kwargs)`, which is JSON: called once for this slot and these arguments.
+
+        It is kept when it returns. A later attempt, or the next run of this slot, reads it instead. Other arguments
+        mean that it is called anew. Raises PermanentError for a value or an argument that is no JSON.
+        """
+        self._name("step", name)
+        if name in self._used:
+            raise PermanentError(
+                f"task {self.task} has two steps named {name!r} in one run", hint="give each its own name"
+            )
+        self._used.add(name)
+        given = [[_plain(each) for each in args], {key: _plain(each) for key, each in sorted(kwargs.items())}]
+        input_hash = digest(given, f"step {name!r} of task {self.task}: what it is called with")
+        known = self._steps.get(name)
+        if known and known[0] == input_hash:
+            return from_json(known[1])
+        text = to_json(fn(*args, **kwargs), f"the value of step {name!r} of task {self.task}")
+        self._call("step", name=name, input_hash=input_hash, output_json=text)
+        self._steps[name] = (input_hash, text)
+        return from_json(text)
+
+    def effect(
+        self,
+        key: str,
+        call: Callable[[], Any],
+        *,
+        reconcile: Optional[Callable[[], Any]] = None,
+        policy: str = "at_most_once",
+    ) -> Any:
+        """Cause something in the outside world, named `key` for ever; its outcome (JSON) is kept and given back.
+
+        What was done is never done again. Where a crash leaves it open whether it was, `reconcile()` says what came of
+        it, or None when nothing did; without it, `at_most_once` does not call again and gives None (`doctor` lists
+        it), and `at_least_once` does. A `call` that raises TransientError or PermanentError says that nothing has
+        happened (unless its `may_have_happened` is set); any other error leaves it open.
+        """
+        self._name("effect", key)
+        if policy not in POLICIES:
+            raise PermanentError(
+                f"effect {key!r} has the policy {policy!r}", hint=f"it is one of {', '.join(POLICIES)}"
+            )
+        known = self._call("effect", key=key)
+        status, outcome = known or ("", None)
+        if status == "done":
+            return from_json(outcome) if outcome else None
+        if status in ("intent", "ambiguous"):
+            if reconcile is not None:
+                value = reconcile()
+                if value is not None and value is not False:
+                    return self._conclude(key, value)
+            elif policy == "at_most_once":
+                self._call("conclude", key=key, status="ambiguous", error="the program ended while it was under way")
+                self.log.warning(
+                    "effect.ambiguous",
+                    f"effect {key!r} of task {self.task} may have happened before the program ended: not called again;"
+                    " `doctor` says how to settle it",
+                )
+                return None
+        return self._cause(key, call, policy)
+
+    def _cause(self, key: str, call: Callable[[], Any], policy: str) -> Any:
+        """Intent, call, outcome."""
+        self._call("intend", key=key, policy=policy)
+        try:
+            value = call()
+        except Exception as error:
+            is_known = isinstance(error, TaskError) and not getattr(error, "may_have_happened", False)
+            status = "failed" if is_known or policy == "at_least_once" else "ambiguous"
+            self._call("conclude", key=key, status=status, error=f"{type(error).__name__}: {error}")
+            raise
+        return self._conclude(key, value)
+
+    def _conclude(self, key: str, value: Any) -> Any:
+        try:
+            text = to_json(value, f"the outcome of effect {key!r} of task {self.task}")
+        except PermanentError:
+            self._call("conclude", key=key, status="done")  # it did happen, whatever it gave back
+            raise
+        self._call("conclude", key=key, status="done", outcome=text)
+        return from_json(text)
+
+    def send(self, outbox: str, key: str, message: Any) -> None:
+        """Put a message (JSON) into an outbox, in the transaction in which this run succeeds; sent after that.
+
+        `key` names the message for ever: the same one twice is one message.
+        """
+        self._name("message", key)
+        self._messages.append((outbox, key, to_json(message, f"message {key!r} of task {self.task}")))
+
+    def spend(self, amount: int) -> None:
+        """Say what has been spent under the task's cost limit, in its unit; without it, what was reserved was spent."""
+        if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
+            raise PermanentError(f"task {self.task} spends {amount!r}, which is no amount", hint="give a whole number")
+        self._spent = (self._spent or 0) + amount
+
+    # for the kernel
+
+    def remembered(self) -> dict[str, Any]:
+        """What has to be committed with the end of a successful run."""
+        changes: dict[str, Optional[str]] = dict.fromkeys(set(self._facts.state) - set(self.state))
+        for name, value in self.state.items():
+            text = to_json(value, f"state {name!r} of task {self.task}")
+            if self._facts.state.get(name) != text:
+                changes[str(name)] = text
+        return {"state": changes, "messages": self._messages, "spent": self._spent}
+
+    def close(self) -> None:
+        """Close what the task has opened."""
+        if self._http is not None:
+            self._http.close()
+
+    def _name(self, what: str, name: object) -> None:
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
+            raise PermanentError(
+                f"task {self.task}: {str(name)[:60]!r} cannot name a {what}",
+                hint=f"use 1 to {LONGEST_KEY} printable characters",
+            )
+
+
+def _plain(value: Any) -> Any:
+    """An argument as JSON; windows, and the context itself, have their words."""
+    if isinstance(value, (Window, Moments)):
+        return ["window", value.start, value.end]
+    if isinstance(value, Context):
+        return ["slot", value.task, value.slot]
+    return value

@@ -1,0 +1,364 @@
+"""The runner's writer: every change that a run makes, as one operation inside the transaction of the moment.
+
+Knows slots, journal and ledger, and which runner it writes for. What it raises as FencedError, PermanentError or
+Refusal was raised before anything was written.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from . import lock, machine
+from .clock import iso
+from .due import latest_key, slot_of
+from .errors import AgentOSError, PermanentError, TaskError, UsageError
+from .journal import Journal
+from .lock import new_id
+from .plan import Unit, busy_with
+from .slots import Claimed, RunRow, Slots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Any, Optional
+
+    from .bodies import End, Work
+    from .due import Order
+    from .home import Home
+    from .plan import Plan, Setup
+
+MESSAGES_AT_ONCE = 500
+
+
+class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
+    """A limit leaves no room for a run: its slot is parked, due again at the next start."""
+
+
+class Desk:
+    """Writes for one runner; `owner` is its name."""
+
+    def __init__(self, home: Home, setup: Setup, *, owner: str) -> None:
+        self._home = home
+        self._clock = home.clock
+        self._setup = setup
+        self._store = home.store(write=True)
+        self.db = self._store.db
+        self.slots = Slots(self.db)
+        self.journal = Journal(self.db)
+        self.owner = owner
+        self._invocation = new_id(home.clock)
+        self._claims: dict[Unit, Claimed] = {}
+        self._began: dict[Unit, str] = {}
+        self._renew_at = ""
+
+    # runners
+
+    def judge(self, patient: Collection[str]) -> tuple[set[str], set[str]]:
+        """(runners that are gone, runners whose lease is over though their lock is held)."""
+        now = iso(self._clock.now())
+        gone: set[str] = set()
+        late: set[str] = set()
+        for owner, (lease_until, _) in self.slots.owners().items():
+            if owner == self.owner:
+                continue
+            is_over = lock.is_gone(self.db.path, owner)
+            if machine.is_gone(
+                lock_is_free=is_over, lease_until=lease_until or now, now=now, was_patient=owner in patient
+            ):
+                gone.add(owner)
+            elif lease_until and lease_until < now:
+                late.add(owner)
+        return gone, late
+
+    def bury(self, gone: Collection[str], *, number: int) -> list[str]:
+        """Close what runners that are gone have left, and whoever had our lock before us. The runs that were closed."""
+        before_us = {owner for owner in self.slots.owners() if owner != self.owner and lock.number_of(owner) == number}
+        return [run_id for owner in sorted({*gone, *before_us}) for run_id in self.slots.interrupt(owner)]
+
+    def busy(self, tasks: Collection[str]) -> dict[str, str]:
+        """Tasks of these that another living runner has: its name."""
+        return busy_with(self.slots, self.db.path, tasks, mine=self.owner)
+
+    def ask_to_cancel(self, task: str, owner: str) -> None:
+        """Ask a runner to end its runs of a task."""
+        self.slots.ask_to_cancel(task=task, owner=owner)
+
+    def is_renewal_due(self) -> bool:
+        """Whether the lease of this runner has to be prolonged. By the wall clock: a machine that slept is late."""
+        return iso(self._clock.now()) >= self._renew_at
+
+    def renew(self) -> None:
+        """Prolong the lease of everything this runner has."""
+        self.slots.renew(self.owner, lease_until=self._lease())
+
+    def _lease(self) -> str:
+        now = self._clock.now()
+        self._renew_at = iso(now + timedelta(seconds=machine.RENEW_SECONDS))
+        return iso(now + timedelta(seconds=machine.LEASE_SECONDS))
+
+    def cancelled(self) -> list[str]:
+        """The runs of this runner whose end somebody has asked for."""
+        return self.slots.cancelled(self.owner)
+
+    def give_up(self, reason: str) -> None:
+        """The runner ends: close its runs, and leave its slots due."""
+        self.slots.interrupt(self.owner, reason=reason)
+
+    # units
+
+    def enlist(self, plan: Plan, order: Order, targets: Collection[str]) -> None:
+        """Have all slots of a plan, resolve those that are left out, and write down what will not be run."""
+        lease = self._lease()
+        for task, dues in plan.enlisted():
+            self.slots.enlist(task.name, dues, owner=self.owner, lease_until=lease)
+        for task, due in plan.left_out:
+            self.slots.leave_out(task.name, due, owner=self.owner)
+        for unit in plan.units:
+            if unit.status and (unit.is_target or unit.disabled):
+                self._note_skipped(unit)
+            elif unit.task.name in targets and (order.force or order.from_step) and unit.key:
+                self._forget_steps(unit, order)
+
+    def _forget_steps(self, unit: Unit, order: Order) -> None:
+        if not self.journal.forget_steps(unit.task.name, unit.key, since=order.from_step):
+            known = sorted(self.journal.steps(unit.task.name, unit.key))
+            raise UsageError(
+                f"{unit.label} has no step {order.from_step!r}",
+                hint=f"its steps are {', '.join(known)}" if known else "it has no steps yet",
+            )
+
+    def enlist_outbox(self, name: str) -> list[Unit]:
+        """The unit that empties an outbox; none while another runner does."""
+        if self.busy((name,)):
+            return []
+        task = self._setup.outboxes[name]
+        if any(not self._home.settings.get(need) for need in task.needs):
+            return []
+        key = latest_key(task, self._clock.now())
+        unit = Unit(task, key=key, dues=(slot_of(task, key, now=self._clock.now()),))
+        self.slots.enlist(name, unit.dues, owner=self.owner, lease_until=self._lease())
+        return [unit]
+
+    def has_room(self, unit: Unit, used: dict[str, int]) -> bool:
+        """Whether all limits that a unit names have room; `used` counts what is chosen together with it."""
+        names = [name for name in unit.task.limits if name in self._setup.limits]
+        for name in names:
+            if name not in used:
+                used[name] = self.slots.in_use(name)
+            if used[name] >= self._setup.limits[name]:
+                return False
+        for name in names:
+            used[name] += 1
+        return True
+
+    def claim(self, unit: Unit) -> Work:
+        """Begin a run. Refusal when a limit has no room, FencedError when the slot is not ours."""
+        self._check_cost(unit)
+        unit.run_id = unit.run_id or new_id(self._clock)
+        run = self._row(unit)
+        claimed = self.slots.claim(run, [due.key for due in unit.dues], lease_until=self._lease())
+        if unit.task.cost_limit:
+            self.journal.reserve(unit.run_id, unit.task.cost_limit, unit.task.cost)
+        self._claims[unit] = claimed
+        unit.attempt = 1
+        return self._work(unit)
+
+    def next_attempt(self, unit: Unit) -> Work:
+        """Begin another attempt of a run."""
+        self.slots.attempt(self._claims[unit], number=unit.attempt + 1)
+        unit.attempt += 1
+        return self._work(unit)
+
+    def _check_cost(self, unit: Unit) -> None:
+        """Ask the cost limit of a task. Refusal when it says no, or cannot be asked."""
+        name = unit.task.cost_limit
+        if not name:
+            return
+        from .app import Ask, Result
+
+        reserved = self.journal.spent(name, is_settled=False)
+
+        def spent(*, since: str = "") -> int:
+            return self.journal.spent(name, is_settled=True, since=since)
+
+        def results(*, since: str, until: str) -> list[Result]:
+            return [Result(*row) for row in self._store.results(since=since, until=until)]
+
+        ask = Ask(unit.task.name, unit.key, unit.task.cost, reserved, spent, results)
+        try:
+            answer = self._setup.cost_limits[name](ask)
+        except Exception as error:
+            raise Refusal(f"the limit {name} could not be asked: {type(error).__name__}: {error}") from error
+        if isinstance(answer, str):
+            raise Refusal(f"the limit {name} says no: {answer}")
+        if isinstance(answer, bool) or answer is None:
+            if not answer:
+                raise Refusal(f"the limit {name} says no")
+        elif unit.task.cost + reserved > answer:
+            raise Refusal(f"the limit {name} has {answer} left, {reserved} of it reserved; {unit.task.cost} is wanted")
+
+    def _work(self, unit: Unit) -> Work:
+        from .bodies import Work
+        from .context import Facts
+
+        task, key = unit.task, unit.key
+        self._began[unit] = iso(self._clock.now())
+        outputs = {}
+        for before in unit.after:
+            if before.task.kind != "collector":
+                outputs[before.task.name] = self.slots.output(before.task.name, before.key or key)
+        start, end = unit.window
+        facts = Facts(
+            task=task.name, key=key, run_id=unit.run_id, attempt=unit.attempt, window=(start or "", end or ""),
+            outputs=outputs, steps=self.journal.steps(task.name, key) if task.function else {},
+            state=self.journal.state(task.name) if task.function else {},
+        )  # fmt: skip
+        work = Work(task, facts, home=self._home, hosts=self._setup.hosts.get(task.name, ()))
+        work.collector, work.windows = unit.collector, unit.windows
+        work.open_day = self._began[unit][:10]
+        return work
+
+    def skip(self, unit: Unit, reason: str) -> None:
+        """Write down that a unit was not run; its slots stay due."""
+        self.slots.release(unit.task.name, [due.key for due in unit.dues], owner=self.owner, reason=reason)
+        unit.error = reason
+        self._note_skipped(unit)
+
+    def _note_skipped(self, unit: Unit) -> None:
+        unit.run_id = new_id(self._clock)
+        self.slots.note_skipped(self._row(unit), unit.error)
+
+    def _row(self, unit: Unit) -> RunRow:
+        return RunRow(
+            unit.run_id, task=unit.task.name, plugin_name=unit.provider, invocation_id=self._invocation,
+            owner=self.owner, slot_key=unit.key, window=unit.window, limits=unit.task.limits,
+        )  # fmt: skip
+
+    # the end of an attempt
+
+    def await_retry(self, unit: Unit, error: str, wait: float) -> None:
+        """An attempt failed; another follows after `wait` seconds."""
+        self.slots.await_retry(
+            self._claims[unit], number=unit.attempt, began_at=self._began[unit], error=self._hide(error),
+            retry_at=iso(self._clock.now() + timedelta(seconds=wait)), output=unit.output,
+        )  # fmt: skip
+
+    def succeed(self, unit: Unit, end: End) -> None:
+        """A run is done: slot, output, state, messages, spendings, all at once."""
+        claimed = self._claims[unit]
+        self.slots.check(claimed)
+        remembered = end.remembered
+        messages = remembered.get("messages") or ()
+        self._check_outboxes(unit, messages)
+        output_json = None
+        if unit.collector is None:
+            from .json_value import to_json
+
+            output_json = to_json(end.value, f"what task {unit.task.name} returns")
+        self.journal.keep_state(unit.task.name, remembered.get("state") or {}, run_id=unit.run_id)
+        self.journal.post(messages, run_id=unit.run_id)
+        if unit.task.cost_limit:
+            self.journal.settle(unit.run_id, remembered.get("spent"))
+        if unit.collector:  # a day that was not over and not answered is due again
+            self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
+        self.slots.finish(
+            claimed, status="success", output_json=output_json, requests=unit.requests, notes="; ".join(unit.notes),
+            output=self._hide(unit.output),
+        )  # fmt: skip
+
+    def _check_outboxes(self, unit: Unit, messages: Collection[Any]) -> None:
+        for outbox, _, _ in messages:
+            if outbox not in self._setup.outboxes:
+                raise PermanentError(
+                    f"task {unit.task.name} sends to the outbox {outbox}, which no app has",
+                    hint=f"there are {', '.join(sorted(self._setup.outboxes)) or 'none'}",
+                )
+
+    def fail(self, unit: Unit, *, error: str, hint: str, is_cancelled: bool) -> None:
+        """A run has failed for good. What was cancelled is not due again by itself; days that nobody got to are."""
+        claimed = self._claims[unit]
+        self.slots.check(claimed)
+        if unit.task.cost_limit:
+            self.journal.settle(unit.run_id, None)
+        if unit.collector:
+            self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
+        self.slots.finish(
+            claimed, status="failed", error=self._hide(error), hint=hint, slot_status="skipped" if is_cancelled else "",
+            requests=unit.requests, notes="; ".join(unit.notes), output=self._hide(unit.output),
+        )  # fmt: skip
+
+    def _hide(self, text: str) -> str:
+        return self._home.redactor.text(text)
+
+    # what a run asks for while it is under way
+
+    def do(self, unit: Unit, operation: str, given: Mapping[str, Any]) -> Any:
+        """Do one of the operations below, if the run still has its slots."""
+        claimed = self._claims[unit]
+        self.slots.check(claimed)
+        method = getattr(self, f"_do_{operation}", None)
+        if method is None:
+            raise PermanentError(f"there is no operation {operation}")
+        return method(unit, **given)
+
+    def _do_step(self, unit: Unit, *, name: str, input_hash: str, output_json: str) -> None:
+        self.journal.keep_step(
+            unit.task.name, unit.key, name, input_hash=input_hash, output_json=output_json, run_id=unit.run_id
+        )
+
+    def _do_effect(self, unit: Unit, *, key: str) -> Optional[tuple[str, Optional[str]]]:
+        return self.journal.effect(unit.task.name, key)
+
+    def _do_intend(self, unit: Unit, *, key: str, policy: str) -> None:
+        self.journal.intend(unit.task.name, key, policy=policy, run_id=unit.run_id)
+
+    def _do_conclude(
+        self, unit: Unit, *, key: str, status: str, outcome: Optional[str] = None, error: str = ""
+    ) -> None:
+        self.journal.conclude(unit.task.name, key, status, outcome=outcome, error=self._hide(error))
+
+    def _do_messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
+        return self.journal.waiting_messages(unit.task.name, most=MESSAGES_AT_ONCE)
+
+    def _do_message(
+        self,
+        _: Unit,
+        *,
+        number: int,
+        status: str,
+        wait: Optional[float] = None,
+        error: str = "",
+        receipt_json: Optional[str] = None,
+    ) -> None:
+        next_at = iso(self._clock.now() + timedelta(seconds=wait)) if wait is not None else ""
+        self.journal.conclude_message(
+            number, status=status, next_at=next_at, error=self._hide(error), receipt_json=receipt_json
+        )
+
+    def _do_store(self, unit: Unit, *, batch: Any) -> None:
+        from .ledger import Ledger
+
+        change = Ledger(self.db).store(batch, run_id=unit.run_id)
+        self.slots.resolve(self._claims[unit], batch.days, "success", reason="", read_at=batch.observed_at)
+        unit.new_days += change.new_days
+        unit.restated_days += change.restated_days
+        unit.notes += [note for note in batch.notes if note not in unit.notes]
+        self._home.log.info(
+            "window.stored", f"{unit.provider}: {batch.window} stored", task=unit.task.name, run=unit.run_id,
+            days=len(batch.days), new=len(change.new_days), restated=change.restated_days, added=change.added,
+            closed=change.closed, pages=len(batch.pages),
+        )  # fmt: skip
+
+    def _do_refuse(self, unit: Unit, *, window: Any, error: BaseException) -> None:
+        """A window that failed: what was stored of it before stays and counts; its days are due again."""
+        reason = error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
+        evidence = unit.collector.evidence() if unit.collector else {}
+        self._home.log.debug(
+            "window.failed", f"{unit.provider}: {window} failed", task=unit.task.name, run=unit.run_id,
+            window=str(window), kind=type(error).__name__, error=reason, **evidence,
+        )  # fmt: skip
+        self.slots.fail_days(self._claims[unit], list(window), reason=self._hide(reason))
+
+    def outboxes_due(self) -> set[str]:
+        """The outboxes in which a message waits whose time has come."""
+        return self.journal.outboxes_due()

@@ -1,0 +1,240 @@
+"""Which slots of a task are due: pure. A declaration, what is known of its slots and the time go in.
+
+docs/TASKS.md says what the rules are; collectors, whose days are read again until they are settled, ask `days` instead.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from .clock import from_iso, iso
+from .days import Moments, Window, add_days, horizon, ordinal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Optional, Union
+
+    from .spec import Task
+
+MOST_CAUGHT_UP = 400  # slots that were missed and are caught up unasked; a clock ten years ahead must not start 87,600
+GRACE_SECONDS = 3600  # how late `catch_up = none` still runs
+NEVER_SEEN = ""
+
+
+class Order:
+    """What the caller wants: which slots (none named: whatever is due), and whether to do again what is done."""
+
+    __slots__ = ("force", "from_step", "key", "keys", "lookback_days", "since", "until")
+
+    def __init__(  # noqa: PLR0913 (each is an option of the command line)
+        self,
+        *,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        force: bool = False,
+        lookback_days: int = 35,
+        key: str = "",
+        keys: Iterable[str] = (),
+        from_step: str = "",
+    ) -> None:
+        self.since = since
+        self.until = until
+        self.force = force
+        self.lookback_days = lookback_days
+        self.key = key
+        self.keys = tuple(keys)  # exactly these slots, whatever is due otherwise
+        self.from_step = from_step
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no days were named: then the run itself decides how far back it goes."""
+        return self.since is None and self.until is None
+
+    def span(self, *, today: str, first: Optional[str]) -> Window:
+        """The days to look after: those ordered, else the horizon. Nothing after today."""
+        after = add_days(today, 1)
+        if self.is_open:
+            return horizon(today=today, first=first, lookback_days=self.lookback_days)
+        until = min(self.until or after, after)
+        return Window(self.since or add_days(until, -self.lookback_days), until)
+
+
+class Known:
+    """What the database knows of a task's slots: the newest key that is not in the future; and of those that matter
+    (all that are not resolved, and those that were asked for) the status, how many attempts were made, and since when
+    they are due.
+    """
+
+    __slots__ = ("newest", "slots")
+
+    def __init__(self, newest: str = NEVER_SEEN, slots: Optional[Mapping[str, tuple[str, int, str]]] = None) -> None:
+        self.newest = newest
+        self.slots = dict(slots or {})
+
+    def status(self, key: str) -> str:
+        """The status of a slot; `""` for one that nobody ever had."""
+        return self.slots[key][0] if key in self.slots else ""
+
+    def asked_at(self, key: str, now: datetime) -> datetime:
+        """Since when a slot without a time of its own is due: a run that goes on later is about the same day."""
+        return from_iso(self.slots[key][2]) if key in self.slots else now
+
+
+class Due:
+    """A slot that has to be done, or (`skip` says why) that is to be left out for good."""
+
+    __slots__ = ("due_at", "key", "skip", "window")
+
+    def __init__(self, key: str, *, due_at: str, window: Union[Window, Moments], skip: str = "") -> None:
+        self.key = key
+        self.due_at = due_at
+        self.window = window
+        self.skip = skip
+
+    def __repr__(self) -> str:
+        return f"Due({self.key!r}, due_at={self.due_at!r}" + (f", skip={self.skip!r})" if self.skip else ")")
+
+
+def latest_key(task: Task, now: datetime) -> str:
+    """The key of the newest slot that is due by now; of a task that is due when asked for, this very instant."""
+    if task.partition:
+        latest = task.schedule.latest(now) if task.schedule else now
+        return add_days(latest.astimezone(timezone.utc).date().isoformat(), -1)
+    if task.schedule:
+        from .cron import key_of
+
+        return key_of(task.schedule.latest(now))
+    return iso(now)
+
+
+def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[Due]:
+    """The slots that a run of this task has to take care of, oldest first."""
+    if order.keys:
+        return [slot_of(task, key, now=known.asked_at(key, now)) for key in sorted(order.keys)]
+    if task.is_adhoc:
+        return _asked_for(task, known, now=now, order=order)
+    latest = latest_key(task, now)
+    if not order.is_open:
+        keys = [key for key in _keys_in(task, order, latest) if order.force or known.status(key) != "success"]
+        return [slot_of(task, key, now=now) for key in keys]
+    if order.force or order.from_step:
+        return [slot_of(task, latest, now=now)]
+    return _by_policy(task, known, latest=latest, now=now)
+
+
+def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list[Due]:
+    """The slot of a task without a time of its own: the one that was named, else what is unfinished, else a new one."""
+    if order.key:
+        done = known.status(order.key) == "success" and not order.force
+        return [] if done else [slot_of(task, order.key, now=known.asked_at(order.key, now))]
+    if order.from_step and known.newest:
+        return [slot_of(task, known.newest, now=known.asked_at(known.newest, now))]
+    unfinished = [key for key in known.slots if known.status(key) in ("due", "failed")]
+    if unfinished and not order.force:
+        key = max(unfinished, key=lambda each: known.slots[each][2])
+        return [slot_of(task, key, now=known.asked_at(key, now))]
+    moment = now
+    while known.status(iso(moment)):
+        moment += timedelta(milliseconds=1)
+    return [slot_of(task, iso(moment), now=moment)]
+
+
+def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[Due]:
+    """What is due without being asked for: what is new since the newest slot known, and what is unresolved."""
+    fresh = [key for key in _keys_since(task, known.newest, latest) if not known.status(key)]
+    begun = [key for key, (status, tries, _) in known.slots.items() if status == "due" and tries]
+    waiting = [key for key, (status, tries, _) in known.slots.items() if status == "due" and not tries]
+    failed = [key for key in known.slots if known.status(key) == "failed"]
+    missed = sorted({*fresh, *waiting})
+    newest = max([*missed, *begun, *failed, known.newest], default="")
+    if task.catch_up == "all":
+        return [slot_of(task, key, now=now) for key in sorted({*missed, *begun, *failed})]
+    found = []
+    for key in sorted({*missed, *begun, *(key for key in failed if key == newest)}):
+        due = slot_of(task, key, now=now)
+        if key in begun:
+            pass
+        elif task.catch_up == "latest" and key != newest:
+            due.skip = f"missed; {newest} stands for it (catch_up = latest)"
+        elif task.catch_up == "none" and due.due_at < iso(now - timedelta(seconds=GRACE_SECONDS)):
+            due.skip = "missed by more than an hour (catch_up = none)"
+        found.append(due)
+    return found
+
+
+def _keys_since(task: Task, newest: str, latest: str) -> list[str]:
+    """The keys after `newest` up to `latest`, at most MOST_CAUGHT_UP of them; only `latest` for a task never seen."""
+    if newest == NEVER_SEEN:
+        return [latest]
+    if latest <= newest:
+        return []
+    if task.partition:
+        first = max(add_days(newest, 1), add_days(latest, 1 - MOST_CAUGHT_UP))
+        return list(Window(first, add_days(latest, 1)))
+    from .cron import key_of, moment_of
+
+    keys: list[str] = []
+    for moment in _schedule(task).between(moment_of(newest), moment_of(latest)):
+        keys.append(key_of(moment))
+        if len(keys) > 2 * MOST_CAUGHT_UP:
+            del keys[:MOST_CAUGHT_UP]
+    return keys[-MOST_CAUGHT_UP:]
+
+
+def _keys_in(task: Task, order: Order, latest: str) -> list[str]:
+    """The keys of the days that were asked for, none after `latest`."""
+    if task.partition:
+        until = min(order.until or "9999-12-31", add_days(latest, 1))
+        since = order.since or add_days(until, -order.lookback_days)
+        return list(Window(since, until)) if since < until else []
+    from .cron import key_of, moment_of
+
+    end = moment_of(latest) if order.until is None else min(moment_of(latest), _midnight(order.until) - _TICK)
+    since_day = order.since or add_days(end.date().isoformat(), -order.lookback_days)
+    return [key_of(moment) for moment in _schedule(task).between(_midnight(since_day) - _TICK, end)]
+
+
+def slot_of(task: Task, key: str, *, now: datetime) -> Due:
+    """The slot of this key: when it was due, and the window that it is about.
+
+    A day is about itself. A scheduled instant is about the time since the one before. Whatever else was asked for is
+    about the day of asking.
+    """
+    if is_day(key):
+        end = _midnight(add_days(key, 1))
+        due = _schedule(task).next(end - _TICK) if task.partition and task.schedule else end
+        return Due(key, due_at=iso(due), window=Window(key, add_days(key, 1)))
+    if task.schedule and not task.partition:
+        from .cron import key_of, moment_of
+
+        try:
+            moment = moment_of(key)
+        except ValueError:
+            pass
+        else:
+            before = task.schedule.latest(moment - _TICK)
+            return Due(key, due_at=iso(moment), window=Moments(key_of(before), key))
+    today = now.astimezone(timezone.utc).date().isoformat()
+    return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
+
+
+def is_day(key: str) -> bool:
+    """Whether a key is a UTC day."""
+    try:
+        return len(key) == 10 and bool(ordinal(key))
+    except ValueError:
+        return False
+
+
+_TICK = timedelta(microseconds=1)
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day + "T00:00:00+00:00")
+
+
+def _schedule(task: Task):  # type: ignore[no-untyped-def]  # noqa: ANN202 (a Schedule; only called where there is one)
+    if task.schedule is None:
+        raise ValueError(f"{task.name} has no schedule")
+    return task.schedule

@@ -1,0 +1,362 @@
+"""Works through the units of a plan: worker threads do the work, and one thread commits what they hand over.
+
+The calling thread is the only one that touches the database. It works in turns: what the threads have handed over since
+the last turn, and the claims of what may begin now, go into one transaction; then everyone is told. No transaction is
+open while anyone waits for the network or for a process.
+"""
+
+from __future__ import annotations
+
+from queue import Empty
+from random import random
+from typing import TYPE_CHECKING, Any, Optional
+
+from .agenda import Agenda
+from .bodies import Printed
+from .crew import Crew
+from .desk import Refusal
+from .errors import (
+    AgentOSError,
+    ConfigError,
+    FencedError,
+    PermanentError,
+    Stopped,
+    TransientError,
+    out_of_memory,
+    sentence,
+)
+from .reasons import Cancelled, hint_of, trace_of, why
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .bodies import Work
+    from .crew import Event
+    from .desk import Desk
+    from .home import Home
+    from .plan import Setup, Unit
+    from .progress import Progress
+
+    Tell = Callable[[], None]  # what to do once the transaction is committed
+
+HEARD_EVERY_SECONDS = 0.5  # how long a signal, a request to cancel, or a lease may go unnoticed
+PROCESS_SECONDS = 6.5  # for processes to be ended (5 s), once the program has been asked to stop
+THREAD_SECONDS = 2.0  # the same where only threads are at work, which nobody can end
+LONGEST_BACKOFF_SECONDS = 3600.0
+MOMENT_SECONDS = 0.05  # for how much work of very short units is claimed ahead
+MOST_AT_ONCE = 256
+AGAIN = "nothing of that window was stored; the next run asks again"
+
+
+class Loop:
+    """Works through units, once."""
+
+    def __init__(self, desk: Desk, home: Home, setup: Setup, *, progress: Progress) -> None:
+        self._desk = desk
+        self._clock = home.clock
+        self._log = home.log
+        self._setup = setup
+        self._progress = progress
+        self._chance = setup.chance or random
+        self._crew = Crew(most=setup.jobs, clock=home.clock)
+        self._agenda = Agenda()
+        self._units: list[Unit] = []
+        self._active: dict[Unit, Optional[Work]] = {}  # None: its claim is being made
+        self._took = 0.0  # seconds that units have taken lately, without waiting for anything of ours; 0: unknown
+        self._began: dict[Unit, float] = {}
+        self._is_stopping = False
+
+    def run(self, units: Sequence[Unit]) -> list[Unit]:
+        """Do these units, then empty the outboxes; all units, with what came of them."""
+        from .archive import preload
+        from .printing import divided
+
+        preload()  # the file may be replaced by a newer one while we work
+        try:
+            with divided():
+                self._work(units)
+                self._empty_outboxes()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        finally:
+            self._crew.dismiss()
+            self._progress.close()
+        return self._units
+
+    def _work(self, units: Sequence[Unit]) -> None:
+        """Do these units, each when what it comes after is done."""
+        self._units += units
+        self._progress.begin(sum(1 for unit in self._units if not unit.is_over))
+        self._agenda.add(units)
+        while self._agenda or self._active:
+            self._turn()
+
+    def _empty_outboxes(self) -> None:
+        """Send what waits. What a sender does changes nothing about how the other tasks ended."""
+        due = self._desk.outboxes_due() & set(self._setup.outboxes)
+        if due:
+            with self._desk.db.atomic():
+                units = [unit for name in sorted(due) for unit in self._desk.enlist_outbox(name)]
+            self._work(units)
+
+    # a turn
+
+    def _turn(self) -> None:
+        """One transaction: what was handed over, and the claims of what may begin by that. Then everyone is told.
+
+        What is known of a unit changes inside it, so that what comes after it is claimed in the same transaction. If
+        that fails, so does the whole run, and nobody has heard of anything.
+        """
+        events = self._gather()
+        is_renewal = self._desk.is_renewal_due()
+        if events or is_renewal or self._may_start():
+            told: list[Tell] = []
+            with self._desk.db.atomic():
+                if is_renewal:
+                    self._desk.renew()
+                told += [self._take(event) for event in events]
+                while starts := self._startable():
+                    told += [self._claim(unit) for unit in starts]
+            for tell in told:
+                tell()
+        for unit in self._active:
+            if unit.detail:
+                self._progress.update(unit.label, unit.detail)
+                unit.detail = ""
+        self._progress.tick()
+
+    def _gather(self) -> list[Event]:
+        """What the threads have handed over; waits for the first of it when there is nothing else to do."""
+        events = self._crew.handed_over()
+        if events or self._may_start():
+            return events
+        try:
+            return [self._crew.wait(self._agenda.seconds_left(self._clock.monotonic(), most=HEARD_EVERY_SECONDS))]
+        except Empty:
+            self._look_for_cancelled()
+            return []
+
+    def _may_start(self) -> bool:
+        """Whether a unit may begin: there is one, and room for it."""
+        if len(self._active) >= self._most():
+            return False
+        return any(self._desk.has_room(unit, {}) for unit in self._agenda.ready(self._clock.monotonic()))
+
+    def _most(self) -> int:
+        """How many units may be claimed and not over: as many as there are threads; or, where they take next to no
+        time, as many as are done in a moment, so that one sync stands for all of them.
+        """
+        ahead = int(MOMENT_SECONDS / max(self._took, 1e-6))
+        return max(self._setup.jobs, min(MOST_AT_ONCE, ahead) if self._took else 0)
+
+    def _startable(self) -> list[Unit]:
+        """Units for which there is room: for their work, and in every limit that they name. They count as active."""
+        room = self._most() - len(self._active)
+        used: dict[str, int] = {}
+        chosen = self._agenda.take(
+            self._clock.monotonic(), most=room, has_room=lambda unit: self._desk.has_room(unit, used)
+        )
+        self._active.update(dict.fromkeys(chosen))
+        return chosen
+
+    def _claim(self, unit: Unit) -> Tell:
+        """Inside the transaction: give a unit its slot, or the next attempt at it."""
+        blocked = "" if unit.attempt else unit.blocked or _blocked_by(unit)
+        if blocked:
+            self._desk.skip(unit, blocked)
+            return self._end(unit, "skipped", blocked)
+        try:
+            work = self._desk.next_attempt(unit) if unit.attempt else self._desk.claim(unit)
+        except Refusal as refused:
+            reason = refused.message
+            self._desk.skip(unit, reason)
+            return self._park(unit, reason)
+        except FencedError as error:
+            return self._fail(unit, error)
+        self._active[unit] = work
+        return lambda: self._start(unit, work)
+
+    def _take(self, event: Event) -> Tell:
+        """Inside the transaction: do what a thread asks for, or end what it has ended."""
+        unit, asked, answer = event
+        if answer is None:
+            return self._take_end(unit, asked)
+        operation, given = asked
+        value: Any
+        try:
+            value = self._desk.do(unit, operation, given)
+        except (FencedError, PermanentError) as error:
+            value = error
+        return lambda: self._crew.answer(answer, value)
+
+    def _take_end(self, unit: Unit, what: Any) -> Tell:
+        """Inside the transaction: a body has come to its end."""
+        if unit not in self._active and not isinstance(what, Cancelled):
+            return self._crew.forget_stray  # its run was cancelled while it could not be ended
+        work = self._active.get(unit)
+        if work:
+            self._took = max(0.8 * self._took + 0.2 * work.took, 1e-6) if self._took else max(work.took, 1e-6)
+        unit.output = getattr(what, "output", "")
+        error = what.error if isinstance(what, Printed) else what if isinstance(what, BaseException) else None
+        error = Cancelled() if unit.is_cancelled else error
+        try:
+            if error is None:
+                self._desk.succeed(unit, what)
+                unit.value = what.value
+                return self._end(unit, "success", "")
+            wait = self._wait_of(unit, error)
+            if wait is not None:
+                self._desk.await_retry(unit, why(error), wait)
+                return self._await_retry(unit, error, wait)
+            return self._give_up(unit, error)
+        except FencedError as lost:
+            return self._fail(unit, lost)
+        except PermanentError as refused:  # what it wants to leave behind cannot be kept
+            return self._give_up(unit, refused)
+
+    def _give_up(self, unit: Unit, error: BaseException) -> Tell:
+        self._desk.fail(unit, error=why(error), hint=hint_of(error), is_cancelled=unit.is_cancelled)
+        return self._fail(unit, error)
+
+    def _wait_of(self, unit: Unit, error: BaseException) -> Optional[float]:
+        """For how long to wait before another attempt; None when there will be none."""
+        hopeless = (PermanentError, ConfigError, FencedError, Stopped, Cancelled)
+        if self._is_stopping or unit.attempt > unit.task.retries or isinstance(error, hopeless):
+            return None
+        doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
+        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
+        asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
+        return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
+
+    # what becomes of a unit: what is known of it now, and what to tell once that is committed
+
+    def _start(self, unit: Unit, work: Work) -> None:
+        """The claim is committed: hand the work to a thread."""
+        self._began.setdefault(unit, self._clock.monotonic())
+        work.call = lambda operation, **given: self._crew.call(unit, operation, given)
+        work.stopped = lambda: self._is_stopping or unit.is_cancelled
+        work.say = lambda detail: setattr(unit, "detail", detail)
+        self._progress.started(unit.label, f"attempt {unit.attempt}" if unit.attempt > 1 else "")
+        self._crew.take(unit, work)
+
+    def _await_retry(self, unit: Unit, error: BaseException, wait: float) -> Tell:
+        self._active.pop(unit, None)
+        self._agenda.come_back(unit, self._clock.monotonic() + wait)
+
+        def tell() -> None:
+            self._log.info(
+                "run.retry", f"{unit.label}: {why(error)}; trying again in {wait:.1f} s", task=unit.task.name,
+                run=unit.run_id, attempt=unit.attempt,
+            )  # fmt: skip
+            self._progress.waiting(unit.label, wait, why(error))
+
+        return tell
+
+    def _park(self, unit: Unit, reason: str) -> Tell:
+        told = self._end(unit, "skipped", reason)
+
+        def tell() -> None:
+            self._log.warning("run.parked", f"{unit.label} was not begun: {reason}", task=unit.task.name)
+            told()
+
+        return tell
+
+    def _fail(self, unit: Unit, error: BaseException) -> Tell:
+        error = out_of_memory() if isinstance(error, MemoryError) else error
+        unit.cause, unit.hint = error, hint_of(error) or (AGAIN if unit.collector else "")
+        told = self._end(unit, "failed", why(error))
+
+        def tell() -> None:
+            shown = why(error) if unit.collector else f"{unit.label}: {why(error)}"
+            self._log.error("run.failed", sentence(shown, unit.hint), task=unit.task.name, run=unit.run_id)
+            trace = trace_of(error)
+            if trace:
+                self._log.debug("run.traceback", why(error), task=unit.task.name, run=unit.run_id, traceback=trace)
+            told()
+
+        return tell
+
+    def _end(self, unit: Unit, status: str, error: str) -> Tell:
+        """A unit is over: what comes after it may be done, or is skipped."""
+        self._active.pop(unit, None)
+        unit.status, unit.error = status, error
+        now = self._clock.monotonic()
+        unit.seconds = now - self._began.pop(unit, now)
+        self._agenda.release(unit)
+
+        def tell() -> None:
+            self._progress.ended(unit.label, status, error, unit.seconds)
+            self._log.debug(
+                "run.finished", f"{unit.label}: {status}", task=unit.task.name, run=unit.run_id, reason=error
+            )
+            for note in unit.notes:  # not a warning: it is so every day, and cron would mail it
+                self._log.info("run.note", f"{unit.provider}: {note}", task=unit.task.name, run=unit.run_id)
+
+        return tell
+
+    # the end
+
+    def _look_for_cancelled(self) -> None:
+        """Has anyone asked for the end of a run? Processes and requests are ended; a thread is left to itself."""
+        for run_id in self._desk.cancelled():
+            for unit in [*self._active, *self._agenda.waiting()]:
+                if unit.run_id == run_id and not unit.is_cancelled:
+                    unit.is_cancelled = True
+                    self._end_work(unit)
+
+    def _end_work(self, unit: Unit) -> None:
+        work = self._active.get(unit)
+        if work and work.collector:
+            work.collector.abort()
+        elif work is None or not work.has_process:
+            if work:
+                self._crew.add_stray()
+            self._agenda.drop(unit)
+            self._crew.hand_over((unit, Cancelled(), None))
+
+    def _abandon(self, error: BaseException) -> None:
+        """End what is under way because of a signal or a broken database: what was not finished is due again.
+
+        Processes are ended, threads asked to leave; what they finish in the meantime counts. If the database takes
+        nothing any more, the next start does the rest.
+        """
+        self._is_stopping = True
+        self._desk.db.hurry()
+        self._crew.stop()
+        works = [work for work in self._active.values() if work]
+        for work in works:
+            if work.collector:
+                work.collector.abort()
+        has_process = any(work.has_process for work in works)
+        deadline = self._clock.monotonic() + (PROCESS_SECONDS if has_process else THREAD_SECONDS)
+        try:
+            while self._active and self._clock.monotonic() < deadline:
+                self._take_last()
+            with self._desk.db.atomic():
+                self._desk.give_up(f"interrupted: {why(error)}")
+        except AgentOSError:
+            return
+
+    def _take_last(self) -> None:
+        """A body that comes to its end while everything ends: only success counts."""
+        try:
+            unit, what, answer = self._crew.wait(0.1)
+        except Empty:
+            return
+        if answer is not None:
+            self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
+        elif isinstance(what, BaseException) or unit not in self._active:
+            self._active.pop(unit, None)
+        else:
+            with self._desk.db.atomic():
+                tell = self._take_end(unit, what)
+            tell()
+
+
+def _blocked_by(unit: Unit) -> str:
+    """Why a unit cannot be done, from what it comes after; being disabled, or having nothing to do, blocks nobody."""
+    for before in unit.after:
+        if before.status == "failed" or (before.status == "skipped" and before.dues):
+            return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
+    return ""

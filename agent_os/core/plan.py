@@ -1,0 +1,286 @@
+"""What a run has to do: the units of work, one a run, and which of them come after which.
+
+Planning reads the database and changes nothing; `plan` shows its result, and the runner enlists it in the same
+transaction in which it was made.
+"""
+
+from __future__ import annotations
+
+from . import lock
+from .clock import iso
+from .days import Window, add_days, due_days, windows, within_reach
+from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, slot_of
+from .errors import ConfigError
+from .spec import closure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any, Optional
+
+    from .collector import Collector
+    from .home import Home
+    from .slots import Slots
+    from .spec import Task
+    from .store import Store
+
+NOTHING_DUE = "nothing to do: every day is settled or was just read"
+OLDEST_YEAR = "2024"  # a clock that shows less was never set
+
+
+class Unit:
+    """One run to be made: a slot of a task, or all windows of a collector. And, later, what came of it."""
+
+    def __init__(self, task: Task, *, key: str = "", dues: Sequence[Due] = ()) -> None:
+        self.task = task
+        self.key = key
+        self.dues = dues
+        self.after: list[Unit] = []
+        self.is_target = False
+        self.blocked = ""  # why it cannot be done, known before anything runs
+        self.collector: Optional[Collector] = None
+        self.windows: Sequence[Window] = ()
+        self.span: Optional[Window] = None
+        # what came of it
+        self.run_id = ""
+        self.status = ""
+        self.error = ""
+        self.hint = ""
+        self.cause: Optional[BaseException] = None
+        self.attempt = 0
+        self.seconds = 0.0
+        self.value: Any = None
+        self.output = ""
+        self.disabled = False
+        self.is_cancelled = False
+        self.detail = ""  # where it has got to, as it said last
+        self.new_days: list[str] = []
+        self.restated_days: list[str] = []
+        self.notes: list[str] = []
+        self.missing_days = 0
+        self.tokens: Optional[int] = None
+        self.money: list[tuple[str, str, int]] = []
+
+    def __repr__(self) -> str:
+        return f"<unit {self.label} {self.status}>"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is known what came of it."""
+        return bool(self.status)
+
+    @property
+    def label(self) -> str:
+        """The task, and its slot where it has one to be told from others."""
+        return f"{self.task.name} {self.key}" if self.key else self.task.name
+
+    @property
+    def provider(self) -> str:
+        """What `runs.plugin_name` says: the provider, else the app, else the kind of task."""
+        return self.collector.name if self.collector else self.task.name
+
+    @property
+    def requests(self) -> int:
+        """How many requests a collector has sent."""
+        return self.collector.requests if self.collector else 0
+
+    @property
+    def window(self) -> tuple[Optional[str], Optional[str]]:
+        """The span that the run is about."""
+        if self.windows:
+            return self.windows[0].start, self.windows[-1].end
+        if self.dues:
+            return self.dues[0].window.start, self.dues[0].window.end
+        return None, None
+
+
+class Setup:
+    """What a runner is given: the tasks and what belongs to them, and how it may work."""
+
+    def __init__(  # noqa: PLR0913 (put together in one place, all by name)
+        self,
+        tasks: Mapping[str, Any],
+        *,
+        collectors: Mapping[str, Any],
+        cost_limits: Optional[Mapping[str, Callable[..., Any]]] = None,
+        limits: Optional[Mapping[str, int]] = None,
+        outboxes: Optional[Mapping[str, Any]] = None,
+        hosts: Optional[Mapping[str, Sequence[str]]] = None,
+        jobs: int = 8,
+        chance: Optional[Callable[[], float]] = None,
+    ) -> None:
+        self.tasks = tasks
+        self.collectors = collectors
+        self.cost_limits = cost_limits or {}
+        self.limits = limits or {}
+        self.outboxes = outboxes or {}
+        self.hosts = hosts or {}
+        self.jobs = jobs
+        self.chance = chance  # 0 <= x < 1, for the jitter of retries
+
+
+class Plan:
+    """The units of one invocation, in an order in which they could be done one after the other."""
+
+    def __init__(self, units: Sequence[Unit], left_out: Sequence[tuple[Task, Due]], remarks: Sequence[str]) -> None:
+        self.units = list(units)
+        self.left_out = list(left_out)  # slots that are resolved as skipped without a run
+        self.remarks = list(remarks)
+
+    def enlisted(self) -> list[tuple[Task, Sequence[Due]]]:
+        """Every slot that the runner needs for itself."""
+        found: list[tuple[Task, Sequence[Due]]] = [(unit.task, unit.dues) for unit in self.units if unit.dues]
+        return found + [(task, (due,)) for task, due in self.left_out]
+
+
+class Planner:
+    """Makes plans from the declarations of all tasks and what the database knows."""
+
+    def __init__(self, setup: Setup, *, home: Home, store: Store, slots: Slots) -> None:
+        self._tasks = setup.tasks
+        self._collectors = setup.collectors
+        self._home = home
+        self._store = store
+        self._slots = slots
+
+    def names(self, targets: Collection[str]) -> set[str]:
+        """These tasks and whatever they come after, without those that are disabled."""
+        return {task.name for task in closure(self._tasks, targets) if not self._disabled(task)}
+
+    def _disabled(self, task: Task) -> str:
+        """Why a task cannot run at all; `""` when it can."""
+        if task.kind == "collector":
+            return str(self._collectors[task.name].disabled)
+        missing = [name for name in task.needs if not self._home.settings.get(name)]
+        return f"disabled: {missing[0]} is not set" if missing else ""
+
+    def plan(self, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
+        """What is due of these tasks and of whatever they come after. ConfigError for a clock that was never set.
+
+        `began_at` is when this process began: what another one read since then is not asked for again.
+        """
+        now = self._home.clock.now()
+        if iso(now) < OLDEST_YEAR:
+            raise ConfigError(f"the clock of this machine says {iso(now)[:10]}", hint="set the clock and start again")
+        chosen = closure(self._tasks, targets)
+        made: dict[str, list[Unit]] = {}
+        left_out: list[tuple[Task, Due]] = []
+        remarks: list[str] = []
+        followers: dict[str, list[Task]] = {task.name: [] for task in chosen}
+        for task in chosen:
+            for name in task.after:
+                followers[name].append(task)
+        for task in reversed(chosen):
+            mine = order if task.name in targets else Order(
+                since=order.since, until=order.until, lookback_days=order.lookback_days
+            )  # fmt: skip
+            if task.kind == "collector":
+                made[task.name] = [self._collection(task, mine, began_at=began_at, remarks=remarks)]
+            else:
+                wanted = [unit.key for follower in followers[task.name] for unit in made[follower.name] if unit.dues]
+                dues = self._dues(task, mine, wanted=wanted, is_target=task.name in targets)
+                if len(dues) >= MOST_CAUGHT_UP and mine.is_open:
+                    remarks.append(
+                        f"{task.name}: at most {MOST_CAUGHT_UP} missed slots are caught up unasked (`backfill`)"
+                    )
+                left_out += [(task, due) for due in dues if due.skip]
+                made[task.name] = self._units(task, [due for due in dues if not due.skip])
+            for unit in made[task.name]:
+                unit.is_target = task.name in targets
+        units = [unit for task in chosen for unit in made[task.name]]
+        for unit in units:
+            self._connect(unit, made)
+        return Plan(units, left_out, remarks)
+
+    def _dues(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool) -> list[Due]:
+        """The slots of a task that are due: of its own, and those that what follows it is in need of."""
+        now = self._home.clock.now()
+        known, dues = Known(), list[Due]()
+        if is_target or not task.is_adhoc:
+            span = None if order.is_open else (order.since or "", order.until or "9999")
+            known = self._slots.known(task.name, order, latest=latest_key(task, now), span=span)
+            dues = due_slots(task, known, now=now, order=order)
+        if task.is_adhoc or task.partition:
+            have = {due.key for due in dues}
+            more = sorted({key for key in wanted if key not in have and _fits(task, key)})
+            wanted_ones = self._slots.of(task.name, more)
+            dues += [
+                slot_of(task, key, now=wanted_ones.asked_at(key, now))
+                for key in more
+                if wanted_ones.status(key) != "success"
+            ]
+        return sorted(dues, key=lambda due: (due.due_at, due.key))
+
+    def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:
+        """A unit for each slot; one without a slot where there is nothing to do, or the task is disabled."""
+        disabled = self._disabled(task)
+        if not disabled and dues:
+            return [Unit(task, key=due.key, dues=(due,)) for due in dues]
+        unit = Unit(task)
+        unit.status, unit.disabled = "skipped", bool(disabled)
+        unit.error = disabled or self._nothing_due(task)
+        return [unit]
+
+    def _nothing_due(self, task: Task) -> str:
+        if task.schedule is None:
+            return "nothing to do: it is done already"
+        following = iso(task.schedule.next(self._home.clock.now()))[:16]
+        return f"nothing to do until {following}Z; --force does it again now"
+
+    def _collection(self, task: Task, order: Order, *, began_at: str, remarks: list[str]) -> Unit:
+        """The one unit of a collector: the windows that it has to ask for."""
+        unit = Unit(task)
+        unit.collector = self._collectors[task.name]
+        if self._disabled(task):
+            unit.status, unit.error, unit.disabled = "skipped", self._disabled(task), True
+            return unit
+        now = iso(self._home.clock.now())
+        today = now[:10]
+        span = unit.span = order.span(today=today, first=self._store.first_day(task.name))
+        reads = self._store.reads(task.name, span)
+        if any(read.at > now for read in reads.values()):
+            remarks.append(f"{task.name}: some days were read later than now; they are read again")
+        due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
+        if order.is_open:
+            wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task.name))
+            if len(due) < len(wanted):
+                remarks.append(
+                    f"{task.name}: {wanted[0]} and other days are too long ago to be caught up unasked;"
+                    f" --since {wanted[0]} asks for them"
+                )
+        unit.windows = windows(due, today=today)
+        unit.dues = [
+            Due(day, due_at=day + "T00:00:00.000Z", window=Window(day, add_days(day, 1)))
+            for window in unit.windows
+            for day in window
+        ]
+        if not unit.windows:
+            unit.status, unit.error = "skipped", NOTHING_DUE
+        return unit
+
+    def _connect(self, unit: Unit, made: Mapping[str, Sequence[Unit]]) -> None:
+        """What a unit waits for: the same slot of a task that has it, else all that is done of that task now."""
+        for name in unit.task.after:
+            before = made[name]
+            same = [each for each in before if each.key == unit.key and each.key]
+            unit.after += same or before
+            task = self._tasks[name]
+            is_alone = not same and bool(unit.dues and task.partition and unit.task.partition)
+            if is_alone and self._slots.of(name, (unit.key,)).status(unit.key) in ("failed", "due"):
+                unit.blocked = f"{name} has not succeeded for {unit.key}"
+
+
+def _fits(task: Task, key: str) -> bool:
+    """Whether a key that what follows is in need of can be one of this task's."""
+    from .due import is_day
+
+    return is_day(key) if task.partition else True
+
+
+def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) -> dict[str, str]:
+    """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
+    found: dict[str, str] = {}
+    for owner, (_, theirs) in slots.owners().items():
+        if owner != mine and not lock.is_gone(db_path, owner):
+            found.update(dict.fromkeys(theirs & set(tasks), owner))
+    return found

@@ -1,0 +1,90 @@
+"""Puts together what a runner needs: the tasks of plugins, apps and the ini, all checked before anything runs."""
+
+from __future__ import annotations
+
+from .core.plan import Setup
+from .core.runner import Runner
+from .plugins import load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .core.collector import Collector
+    from .core.home import Home
+    from .core.progress import Progress
+    from .core.spec import Task
+
+RUN_ALL = "run_all"
+
+
+def setup_of(home: Home, *, app: str = "", jobs: int = 0) -> Setup:
+    """Every task of a home, of the apps it names and of `app`. Raises ConfigError that says all that is wrong."""
+    from .core.apps import apps_of, check, registry
+
+    settings = home.settings
+    apps = apps_of(settings, app)
+    declared = settings.sections or settings.get("AGENT_OS_LIMITS")
+    if declared:
+        from .core.ini import limits_of, tasks_of
+
+        limits, written = limits_of(settings), tasks_of(settings)
+    else:
+        limits, written = {}, []
+    tasks = registry(apps, written, load())
+    cost_limits = {name: limit for each in apps for name, limit in each.limits.items()}
+    outboxes = {name: task for each in apps for name, task in each.outboxes.items()}
+    if apps or written:
+        faults = [fault for each in apps for fault in each.faults]
+        faults += [fault for task in outboxes.values() for fault in task.faults]
+        check(tasks, faults=faults, limits=limits, cost_limits=cost_limits)
+    for task in tasks.values():
+        if task.kind == "collector" and task.collector.name in limits:
+            task.limits = (task.collector.name,)  # a limit named like a provider is about its collector
+    return Setup(
+        tasks,
+        collectors={name: _collector(task, home) for name, task in tasks.items() if task.kind == "collector"},
+        cost_limits=cost_limits,
+        limits=limits,
+        outboxes=outboxes,
+        hosts={name: each.hosts for each in apps for name in (*each.tasks, *each.outboxes)},
+        jobs=jobs or settings.whole("AGENT_OS_JOBS", least=1, most=256),
+    )
+
+
+def runner_of(home: Home, setup: Setup, *, is_live: bool = False) -> Runner:
+    """A runner for these tasks; `is_live` shows on a terminal what is going on."""
+
+    def progress() -> Progress:
+        import sys
+
+        from .core.progress import Progress
+
+        shown = Progress(sys.stderr if is_live else None, clock=home.clock, environ=home.settings.environment())
+        home.log.tell_above(shown.above if is_live else None)
+        return shown
+
+    return Runner(home, setup, progress=progress)
+
+
+def targets_of(name: str, setup: Setup) -> list[str]:
+    """The tasks that a name means: itself, or for `run_all` every collector. Raises UsageError for an unknown one."""
+    if name == RUN_ALL:
+        return sorted(setup.collectors)
+    if name in setup.tasks:
+        return [name]
+    from .core.errors import UsageError
+    from .core.text import nearest
+
+    names = [*setup.tasks, RUN_ALL, "export"]
+    close = nearest(name, names)
+    shown = ", ".join(names[:20]) + (" …; `tasks` lists them all" if len(names) > 20 else "")
+    raise UsageError(
+        f"there is no task {name[:60]!r}", hint=f"did you mean {close}?" if close else f"the tasks are {shown}"
+    )
+
+
+def _collector(task: Task, home: Home) -> Collector:
+    def connect(collector: Collector):  # type: ignore[no-untyped-def]  # noqa: ANN202 (an HttpClient)
+        return home.connect(collector.hosts, log=home.log.bind(task=collector.task))
+
+    kind: type[Collector] = task.collector
+    return kind(home.settings, connect)
