@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 # What changes the order in which a terminal or an editor shows the characters around it.
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SEPARATORS = "\u2028\u2029"
-# Spreadsheets take a cell that begins with one of these for a formula.
+_JOINERS = "\u200b\u200c\u200d\u2060\ufeff"  # take no column
+_EMOJI_STYLE = "\ufe0f"
 _GAP = 2
 _NARROWEST = 8
 
@@ -37,11 +38,11 @@ def table(
     for line in lines:
         if len(line) != len(header):
             raise ValueError(f"a row of {len(line)} cells in a table of {plural(len(header), 'column')}")
-    widths = [max(map(_columns, cells)) for cells in zip(*lines)]
+    widths = [max(map(columns, cells)) for cells in zip(*lines)]
     if width is not None and widths:
         widths[-1] = max(min(widths[-1], width - sum(widths[:-1]) - _GAP * (len(widths) - 1)), _NARROWEST)
-        lines = [[*line[:-1], _cut(line[-1], widths[-1])] for line in lines]
-        widths[-1] = max(_columns(line[-1]) for line in lines)
+        lines = [[*line[:-1], cut(line[-1], widths[-1])] for line in lines]
+        widths[-1] = max(columns(line[-1]) for line in lines)
     return "\n".join(_row(line, widths, right) for line in lines)
 
 
@@ -73,6 +74,21 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
+def columns(s: str) -> int:
+    """How many columns of a terminal the safe text `s` takes; where terminals differ, as many as in any of them."""
+    return len(s) if s.isascii() else sum(map(_width, s))
+
+
+def cut(s: str, width: int) -> str:
+    """`s` in at most `width` columns; what was cut ends in "..."."""
+    if columns(s) <= width:
+        return s
+    kept = s[: max(width - 3, 0)]
+    while kept and columns(kept) > width - 3:
+        kept = kept[:-1]
+    return f"{kept}..."[: max(width, 0)]
+
+
 def nearest(word: str, choices: Iterable[str]) -> Optional[str]:
     """The choice that `word` was most likely meant to be, whatever its case; None when none is near."""
     from difflib import get_close_matches
@@ -94,29 +110,21 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def _columns(s: str) -> int:
-    """How many columns of a terminal `s` takes."""
-    if s.isascii():
-        return len(s)
+def _width(character: str) -> int:
     from unicodedata import category, east_asian_width
 
-    return sum(
-        0 if category(character) in ("Mn", "Me", "Cf") else 2 if east_asian_width(character) in "WF" else 1
-        for character in s
-    )
-
-
-def _cut(s: str, width: int) -> str:
-    if _columns(s) <= width:
-        return s
-    while _columns(s) > width - 3:
-        s = s[: min(len(s) - 1, width - 3)]
-    return f"{s}..."
+    kind = category(character)
+    if character == _EMOJI_STYLE:
+        return 1  # some terminals widen what it follows
+    if kind in ("Mn", "Me") or character in _JOINERS:
+        return 0
+    is_new_emoji = kind == "Cn" and ord(character) >= 0x1F000  # to this Python; the terminal may know better
+    return 2 if is_new_emoji or east_asian_width(character) in "WF" else 1
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
     padded = []
     for index, cell in enumerate(cells):
-        blank = " " * (widths[index] - _columns(cell))
+        blank = " " * (widths[index] - columns(cell))
         padded.append(blank + cell if index in right else cell + blank)
     return (" " * _GAP).join(padded).rstrip(" ")
