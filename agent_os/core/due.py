@@ -162,8 +162,11 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[
 
 
 def _keys_since(task: Task, newest: str, latest: str) -> list[str]:
-    """The keys after `newest` up to `latest`, at most MOST_CAUGHT_UP of them; only `latest` for a task never seen."""
-    if newest == NEVER_SEEN:
+    """The keys after `newest` up to `latest`, at most MOST_CAUGHT_UP of them; only `latest` for a task never seen.
+
+    A task that had another kind of time before (days, a schedule, none) was never seen with this one.
+    """
+    if not is_key(task, newest):
         return [latest]
     if latest <= newest:
         return []
@@ -215,6 +218,19 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
             return Due(key, due_at=iso(moment), window=Moments(key_of(before), key))
     today = now.astimezone(timezone.utc).date().isoformat()
     return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
+
+
+def is_key(task: Task, key: str) -> bool:
+    """Whether a key is one of those that the days or the schedule of this task make."""
+    if task.partition:
+        return is_day(key)
+    from .cron import moment_of
+
+    try:
+        moment_of(key)
+    except ValueError:
+        return False
+    return True
 
 
 def is_day(key: str) -> bool:
