@@ -75,3 +75,13 @@ def test_a_task_whose_time_is_of_another_kind_now_begins_anew(home: Home, before
     home.write(after)
     assert home.run("--task", "rates").code == 0
     assert [status for (status,) in home.sql("SELECT status FROM slots")] == ["success", "success"]
+
+
+@pytest.mark.parametrize(("length", "code"), [(195, 0), (196, 1)])
+def test_a_key_of_a_message_that_is_taken_can_be_sent(home: Home, length: int, code: int) -> None:
+    """The longest key leaves room for the name of the effect that sends it; a longer one is refused at once."""
+    home.write(
+        f"@app.task\ndef tell(ctx): ctx.send('mail', 'm' * {length}, 1)\n@app.outbox('mail')\ndef mail(ctx, message): pass\n"
+    )
+    assert home.run("--task", "tell").code == code
+    assert home.sql("SELECT status FROM outbox") == ([("sent",)] if code == 0 else [])
