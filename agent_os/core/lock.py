@@ -90,6 +90,18 @@ def holder(db_path: str, owner: str) -> str:
         return ""
 
 
+def living(db_path: str) -> list[str]:
+    """Who holds a runner's lock of this database now, as they wrote it down: "process 123, since 2026-…"."""
+    folder, name = os.path.split(db_path)
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        return []
+    begin, end = f"{name}.runner-", ".lock"
+    owners = [f"{each[len(begin) : -len(end)]}." for each in found if each.startswith(begin) and each.endswith(end)]
+    return [holder(db_path, owner) for owner in sorted(owners) if number_of(owner) and not is_free(db_path, owner)]
+
+
 def _path(db_path: str, number: int) -> str:
     return f"{db_path}.runner-{number}.lock"
 

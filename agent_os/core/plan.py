@@ -12,6 +12,7 @@ from .days import Window, add_days, due_days, windows, within_reach
 from .due import Due, Order, due_slots, latest_key, slot_of
 from .errors import ConfigError
 from .spec import closure
+from .text import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,7 +199,8 @@ class Planner:
         reads = self._store.reads(task.name, span)
         if any(read.at > now for read in reads.values()):
             remarks.append(f"{task.name}: some days were read later than now; they are read again")
-        due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
+        answered = self._answered(collector, span, today, order, remarks)
+        due = due_days(answered, reads, now=now, fresh_since=began_at, force=order.force) if answered else []
         if order.is_open:
             wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task.name))
             if len(due) < len(wanted):
@@ -213,8 +215,19 @@ class Planner:
             for day in window
         ]
         if not unit.windows:
-            unit.status, unit.error = "skipped", NOTHING_DUE
+            unit.status, unit.error = "skipped", NOTHING_DUE if answered else _forgotten(collector)
         return unit
+
+    def _answered(
+        self, collector: Collector, span: Window, today: str, order: Order, remarks: list[str]
+    ) -> Optional[Window]:
+        """The days of the span that the provider still answers for; None where it answers for none of them."""
+        first = collector.first_answered(today)
+        if first is None or first <= span.start:
+            return span
+        if not order.is_open:
+            remarks.append(f"{collector.task}: nothing before {first} is asked for; it is {_forgotten(collector)}")
+        return Window(first, span.end) if first < span.end else None
 
     def _connect(self, unit: Unit, made: Mapping[str, Sequence[Unit]]) -> None:
         """What a unit waits for: the same slot of a task that has it, else all that is done of that task now."""
@@ -227,6 +240,10 @@ class Planner:
                 status = self._slots.statuses(name, (unit.key,)).get(unit.key, "")
                 if status in ("failed", "due"):
                     unit.blocked = f"{name} has not succeeded for {unit.key}"
+
+
+def _forgotten(collector: Collector) -> str:
+    return f"outside the history of {collector.name}, which goes back {plural(collector.history_days or 0, 'day')}"
 
 
 def _fits(task: Task, key: str) -> bool:

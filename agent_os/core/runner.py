@@ -9,6 +9,7 @@ from . import lock, machine
 from .desk import Desk
 from .errors import BusyError
 from .plan import Planner, Unit
+from .retention import tidy_daily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Setup:
         outboxes: Optional[Mapping[str, Any]] = None,
         hosts: Optional[Mapping[str, Sequence[str]]] = None,
         jobs: int = 8,
+        retention_days: int = 400,
         chance: Optional[Callable[[], float]] = None,
     ) -> None:
         self.tasks = tasks
@@ -46,6 +48,7 @@ class Setup:
         self.outboxes = outboxes or {}
         self.hosts = hosts or {}
         self.jobs = jobs
+        self.retention_days = retention_days
         self.chance = chance  # 0 <= x < 1, for the jitter of retries
 
 
@@ -79,6 +82,7 @@ class Runner:
                 units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
             for unit in units:
                 self._sum_up(unit)
+            tidy_daily(desk.db, keep_days=self._setup.retention_days, log=self._log)
         finally:
             runner_lock.release()
         return units
