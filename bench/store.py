@@ -16,9 +16,11 @@ from functools import partial
 
 from agent_os.core.clock import Clock
 from agent_os.core.days import STORED_TOGETHER_DAYS, Window, add_days
+from agent_os.core.ledger import Ledger
 from agent_os.core.model import Batch, Page, Record
 from agent_os.core.opening import open_to_write
-from agent_os.core.store import Run, Store
+from agent_os.core.slots import RunRow, Slots
+from agent_os.core.store import Store
 from bench.table import measure
 
 LINES_A_DAY = 1000
@@ -45,7 +47,8 @@ def opened(folder: str, name: str) -> Store:
         if os.path.exists(f"{folder}/{name}{suffix}"):
             os.unlink(f"{folder}/{name}{suffix}")
     store = Store(open_to_write(f"{folder}/{name}", clock=Clock()))
-    store.begin_runs([Run("r", task="fetch_x", plugin_name="x", invocation_id="i", started_at=SEEN_AT)])
+    with store.db.atomic():
+        Slots(store.db).note_skipped(RunRow("r", task="fetch_x", plugin_name="x", invocation_id="i", owner=""), "")
     return store
 
 
@@ -83,7 +86,8 @@ def ours(folder: str, records: int, *, times: int = 1) -> None:
                 currency="USD",
                 notes=[],
             )
-            store.replace_window(batch, run_id="r")
+            with store.db.atomic():
+                Ledger(store.db).store(batch, run_id="r")
     store.db.close()
 
 
@@ -91,7 +95,7 @@ def main(records: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         works = {
             "raw executemany": partial(floor, folder, records),
-            "store.replace_window": partial(ours, folder, records),
+            "Ledger.store": partial(ours, folder, records),
             "the same, then again unchanged": partial(ours, folder, records, times=2),
         }
         measure(works, rounds=rounds, floor="raw executemany", title=f"{records:,} records")

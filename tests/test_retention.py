@@ -173,23 +173,14 @@ def test_a_run_that_is_under_way_stays(home: AppHome) -> None:
     """However long ago it began."""
     home.write(REPORT)
     home.run("--task", "report")
-    home.sql("UPDATE runs SET status = 'running', owner = '7.someone' WHERE task = 'report'")
-    living = _hold(home, 7)
+    living = lock.RunnerLock(str(home.folder / "agent_os.db"), clock=home.clock)
+    living.acquire()
+    home.sql("UPDATE runs SET status = 'running', owner = ? WHERE task = 'report'", living.owner)
     try:
         grow_old(home)
     finally:
         living.release()
     assert count(home, "runs", "task = 'report'") == 1
-
-
-def _hold(home: AppHome, number: int) -> lock.RunnerLock:
-    """A runner that lives, with the lock of this number."""
-    held = [lock.RunnerLock(str(home.folder / "agent_os.db"), clock=home.clock) for _ in range(number)]
-    for each in held:
-        each.acquire()
-    for each in held[:-1]:
-        each.release()
-    return held[-1]
 
 
 def test_it_is_done_once_a_day(home: AppHome) -> None:

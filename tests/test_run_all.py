@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_os.core.clock import Clock, iso
-from agent_os.core.lock import TaskLock
+from agent_os.core.lock import RunnerLock
 from agent_os.main import main, run_all_collectors
 from agent_os.sandbox.server import Sandbox
 from tests.world import PROVIDERS, World
@@ -350,8 +350,11 @@ def test_a_task_that_runs_elsewhere_is_busy(world: World) -> None:
     world.collect()
     asked = len(world.sandbox.journal)
     runs = world.rows("SELECT count(*) FROM runs")
-    lock = TaskLock(str(world.home / "agent_os.db"), "fetch_openai", clock=Clock())
-    assert lock.acquire()
+    lock = RunnerLock(str(world.home / "agent_os.db"), clock=Clock())
+    lock.acquire()
+    lease = iso(world.clock.now() + timedelta(minutes=2))
+    take = "UPDATE slots SET status = 'due', owner = ?, lease_until = ? WHERE task = 'fetch_openai' AND key = ?"
+    world.change(take, lock.owner, lease, world.today)
     answer = world.run("--task", "run_all")
     lock.release()
     assert answer.code == 4
@@ -365,29 +368,23 @@ def test_what_another_run_read_meanwhile_is_not_asked_for_again(world: World) ->
     world.collect()
     asked = len(world.sandbox.journal)
     from agent_os.arguments import Arguments
-    from agent_os.commands.run import chosen, order_of
-    from agent_os.core.runner import Runner
+    from agent_os.commands.run import order_of
+    from agent_os.wiring import runner_of, setup_of
 
     args = Arguments()
     args.home, args.quiet = str(world.home), True
     home = args.open()
-    outcomes = Runner(home.store(write=True), clock=world.clock, log=home.log).run(
-        chosen("run_all", home), order_of(args, home), began_at=began
-    )
+    setup = setup_of(home)
+    units = runner_of(home, setup).run(list(setup.collectors), order_of(args, home), began_at=began)
     home.close()
-    assert {outcome.status for outcome in outcomes} == {"skipped"}
+    assert {unit.status for unit in units} == {"skipped"}
     assert len(world.sandbox.journal) == asked
 
 
 def test_an_interrupted_run_is_closed_by_the_next(world: World) -> None:
     """Nothing stays running for ever."""
     world.collect()
-    import sqlite3
-
-    connection = sqlite3.connect(world.home / "agent_os.db")
-    connection.execute("UPDATE runs SET status = 'running', finished_at = NULL WHERE plugin_name = 'openai'")
-    connection.commit()
-    connection.close()
+    world.change("UPDATE runs SET status = 'running', finished_at = NULL WHERE plugin_name = 'openai'")
     world.collect()
     assert world.rows("SELECT status, count(*) FROM runs GROUP BY 1 ORDER BY 1") == [("failed", 1), ("success", 3)]
     assert world.rows("SELECT error FROM runs WHERE status = 'failed'")[0][0].startswith("interrupted")

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from agent_os.core.days import Window
-from agent_os.core.ledger import Change, link_of
+from agent_os.core.due import Due
+from agent_os.core.errors import FencedError
+from agent_os.core.ledger import Change, Ledger, link_of
 from agent_os.core.model import Batch, Page, Record, Row
 from agent_os.core.opening import open_to_write
-from agent_os.core.store import Run, Store
+from agent_os.core.slots import Claimed, RunRow, Slots
+from agent_os.core.store import Store
 from tests.fakes.clock import ManualClock
 
 WINDOW = Window("2026-11-01", "2026-11-03")
@@ -37,17 +40,31 @@ def store(tmp_path: Path) -> Iterator[Store]:
     found.db.close()
 
 
-def begin(store: Store, run_id: str = "r1") -> None:
-    run = Run(run_id, task="fetch_openai", plugin_name="openai", invocation_id="i", started_at=SEEN)
-    store.begin_runs([run])
+def begin(store: Store, run_id: str = "r1", *, days: tuple[str, ...] = tuple(WINDOW)) -> Claimed:
+    """A run that has the slots of these days."""
+    slots = Slots(store.db)
+    run = RunRow(run_id, task="fetch_openai", plugin_name="openai", invocation_id="i", owner="1.x")
+    with store.db.atomic():
+        dues = [Due(day, due_at=day + "T00:00:00.000Z", window=Window(day, "2026-12-01")) for day in days]
+        slots.enlist("fetch_openai", dues, owner="1.x", lease_until="2026-11-22T10:00:00.000Z")
+        return slots.claim(run, days, lease_until="2026-11-22T10:00:00.000Z")
+
+
+def write(store: Store, batch: Batch, *, run_id: str) -> Change:
+    """Store a batch as a run of its own does."""
+    known = store.db.one("SELECT 1 FROM runs WHERE id = ?", (run_id,))
+    claimed = begin(store, run_id, days=tuple(batch.days)) if not known else None
+    with store.db.atomic():
+        change = Ledger(store.db).store(batch, run_id=run_id)
+        if claimed:
+            Slots(store.db).resolve(claimed, batch.days, "success", reason="", read_at=batch.observed_at)
+    return change
 
 
 def keep(store: Store, *records: Record, seen: str = SEEN, run_id: str = "r1", body: bytes = b"{}") -> Change:
     """Store a batch of both days of the window."""
-    if not store.db.one("SELECT 1 FROM runs WHERE id = ?", (run_id,)):
-        begin(store, run_id)
     page = Page("costs", "https://api.example/costs", "req_1", seen, body, [])
-    return store.replace_window(batch_of(records, seen=seen, pages=[page]), run_id=run_id)
+    return write(store, batch_of(records, seen=seen, pages=[page]), run_id=run_id)
 
 
 def batch_of(records, *, seen=SEEN, pages=(), days=tuple(WINDOW), reports=("costs", "usage/completions")) -> Batch:
@@ -120,19 +137,17 @@ def test_storing_the_same_again_changes_nothing_but_the_time_it_was_read(store: 
 def test_days_outside_the_window_stay_as_they_are(store: Store) -> None:
     """Replacing touches the answered days only."""
     keep(store, cost("2026-11-01", "1"), cost("2026-11-02", "2"))
-    begin(store, "r2")
-    store.replace_window(batch_of([cost("2026-11-02", "3")], days=["2026-11-02"]), run_id="r2")
+    write(store, batch_of([cost("2026-11-02", "3")], days=["2026-11-02"]), run_id="r2")
     assert [row[3] for row in headlines(store)] == [1_000_000_000, 3_000_000_000]
 
 
 def test_the_lines_of_a_report_that_did_not_answer_stay_and_count(store: Store) -> None:
     """An error is not a zero: what was known of that report is still known."""
     embedded = Row({}, day="2026-11-01", report="usage/embeddings").usage(5, "tokens", {})
-    begin(store)
     everything = ("costs", "usage/completions", "usage/embeddings")
     first = [cost("2026-11-01", "1"), tokens("2026-11-01", 7), embedded]
-    store.replace_window(batch_of(first, reports=everything), run_id="r1")
-    change = store.replace_window(batch_of([cost("2026-11-01", "2"), tokens("2026-11-01", 7)]), run_id="r1")
+    write(store, batch_of(first, reports=everything), run_id="r1")
+    change = write(store, batch_of([cost("2026-11-01", "2"), tokens("2026-11-01", 7)]), run_id="r2")
     assert headlines(store)[0][1:4] == (12, 2.0, 2_000_000_000)
     assert (change.added, change.closed) == (1, 1)
 
@@ -220,7 +235,9 @@ def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
 def test_days_asked_for_in_vain_keep_what_was_stored(store: Store) -> None:
     """A failure is noted with its reason; a day that was read before still counts as read."""
     keep(store, cost("2026-11-01", "1"))
-    store.fail_days("fetch_openai", ["2026-11-01", "2026-11-09"], run_id="r1", reason="offline")
+    claimed = begin(store, "r2", days=("2026-11-01", "2026-11-09"))
+    with store.db.atomic():
+        Slots(store.db).fail_days(claimed, ["2026-11-01", "2026-11-09"], reason="offline")
     assert store.db.all("SELECT key, status, attempts, reason FROM slots ORDER BY key") == [
         ("2026-11-01", "success", 2, "offline"),
         ("2026-11-02", "success", 1, ""),
@@ -230,22 +247,34 @@ def test_days_asked_for_in_vain_keep_what_was_stored(store: Store) -> None:
     assert set(store.reads("fetch_openai", Window("2026-11-01", "2026-11-10"))) == {"2026-11-01", "2026-11-02"}
 
 
-def test_a_run_whose_lock_is_free_is_closed_as_interrupted(store: Store) -> None:
-    """Nothing is ever running for ever; a run whose task is locked goes on."""
+def test_what_a_runner_that_is_gone_has_left_is_due_again(store: Store) -> None:
+    """Nothing is ever running for ever: its runs are closed as interrupted, its slots due, with a new epoch."""
     begin(store)
-    store.begin_runs([Run("r2", task="fetch_anthropic", plugin_name="anthropic", invocation_id="i", started_at=SEEN)])
-    assert store.close_interrupted(lambda task: task == "fetch_openai") == ["r1"]
-    assert store.db.all("SELECT id, status, substr(error, 1, 11) FROM runs ORDER BY id") == [
-        ("r1", "failed", "interrupted"),
-        ("r2", "running", None),
-    ]
+    with store.db.atomic():
+        assert Slots(store.db).interrupt("1.x") == ["r1"]
+    assert store.db.all("SELECT id, status, substr(error, 1, 11) FROM runs") == [("r1", "failed", "interrupted")]
+    assert store.db.all("SELECT status, epoch, owner FROM slots") == [("due", 2, ""), ("due", 2, "")]
+
+
+def test_a_run_that_lost_its_slot_changes_nothing(store: Store) -> None:
+    """Each write states the epoch of its claim; another one has claimed since."""
+    claimed = begin(store)
+    with store.db.atomic():
+        Slots(store.db).interrupt("1.x")
+    begin(store, "r2")
+    before = store.db.all("SELECT * FROM slots"), store.db.all("SELECT * FROM runs")
+    with pytest.raises(FencedError, match="lost its slot"), store.db.atomic():
+        Slots(store.db).finish(claimed, status="success")
+    assert (store.db.all("SELECT * FROM slots"), store.db.all("SELECT * FROM runs")) == before
 
 
 def test_a_closed_run_stays_as_it_is(store: Store) -> None:
     """The first ending counts."""
-    begin(store)
-    for status in ("success", "failed"):
-        store.finish_run("r1", status=status, error=None, requests=1, notes="")
+    claimed = begin(store)
+    with store.db.atomic():
+        Slots(store.db).finish(claimed, status="success")
+    with store.db.atomic():
+        Slots(store.db).finish(claimed, status="failed")
     assert store.db.one("SELECT status FROM runs") == ("success",)
 
 

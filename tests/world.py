@@ -42,7 +42,7 @@ class Answer(NamedTuple):
     @property
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """The outcomes of a `--json` run, by provider."""
-        return {each["provider"]: each for each in json.loads(self.out)["outcomes"]}
+        return {each["provider"]: each for each in json.loads(self.out)["outcomes"] if "provider" in each}
 
 
 class World:
@@ -87,6 +87,13 @@ class World:
             return connection.execute(sql, values).fetchall()
         finally:
             connection.close()
+
+    def change(self, sql: str, *values: object) -> None:
+        """Change the database behind the program's back."""
+        connection = sqlite3.connect(self.home / "agent_os.db")
+        with connection:
+            connection.execute(sql, values)
+        connection.close()
 
     def stored(self, provider: str) -> dict[str, tuple[int, int]]:
         """day -> (tokens, nano) as `results` has it."""

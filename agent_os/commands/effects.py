@@ -102,7 +102,7 @@ def settle(args: Any, names: Sequence[str]) -> int:
         refuse_under_way(effect, home)
         status = "done" if args.done else "failed"
         Journal(db).conclude(effect.task, effect.key, status, outcome=outcome, error=BY_HAND)
-        slot_status = Slots(db).statuses(effect.task, (effect.slot,)).get(effect.slot, "")
+        slot_status = Slots(db).of(effect.task, (effect.slot,)).status(effect.slot)
     home.log.debug("effect.settled", f"{effect.task} {effect.key}: was {effect.status}, {BY_HAND}: {status}")
     if args.json:
         emit_json({"task": effect.task, "key": effect.key, "before": effect.status, "status": status})
@@ -165,7 +165,7 @@ def refuse_under_way(effect: Effect, home: Home) -> None:
     from ..core import lock
     from ..core.errors import BusyError
 
-    if effect.owner and not lock.is_free(home.db_path, effect.owner):
+    if effect.owner and not lock.is_gone(home.db_path, effect.owner):
         holder = lock.holder(home.db_path, effect.owner)
         raise BusyError(
             f"a run of {effect.task} is under way, and this effect is its own ({holder})",

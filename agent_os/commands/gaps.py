@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..core.due import Order
     from ..core.holes import Hole
     from ..core.home import Home
-    from ..core.runner import Setup
+    from ..core.plan import Setup
     from ..core.spec import Task
 
 
@@ -69,7 +69,7 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
 
     def is_alive(owner: str) -> bool:
         if owner not in known:
-            known[owner] = not lock.is_free(home.db_path, owner)
+            known[owner] = not lock.is_gone(home.db_path, owner)
         return known[owner]
 
     collector = setup.collectors.get(task.name)

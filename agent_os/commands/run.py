@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from ..arguments import Arguments
     from ..core.due import Order
     from ..core.home import Home
-    from ..core.plan import Unit
-    from ..core.runner import Setup
+    from ..core.plan import Setup, Unit
 
 EXPORT_ONLY = ("table", "format", "out")
 RUN_ONLY = ("key", "from_step", "jobs")

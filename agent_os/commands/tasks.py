@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..arguments import Arguments
     from ..core.home import Home
-    from ..core.runner import Setup
+    from ..core.plan import Setup
     from ..core.spec import Task
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from . import lock, machine
 from .clock import iso
 from .due import latest_key, slot_of
-from .errors import AgentOSError, PermanentError, TaskError
+from .errors import AgentOSError, PermanentError, TaskError, UsageError
 from .journal import Journal
 from .lock import new_id
 from .plan import Unit, busy_with
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from .bodies import End, Work
     from .due import Order
     from .home import Home
-    from .plan import Plan
-    from .runner import Setup
+    from .plan import Plan, Setup
 
 MESSAGES_AT_ONCE = 500
 
@@ -62,9 +61,9 @@ class Desk:
         for owner, (lease_until, _) in self.slots.owners().items():
             if owner == self.owner:
                 continue
-            is_free = lock.is_free(self.db.path, owner)
+            is_over = lock.is_gone(self.db.path, owner)
             if machine.is_gone(
-                lock_is_free=is_free, lease_until=lease_until or now, now=now, was_patient=owner in patient
+                lock_is_free=is_over, lease_until=lease_until or now, now=now, was_patient=owner in patient
             ):
                 gone.add(owner)
             elif lease_until and lease_until < now:
@@ -123,7 +122,7 @@ class Desk:
     def _forget_steps(self, unit: Unit, order: Order) -> None:
         if not self.journal.forget_steps(unit.task.name, unit.key, since=order.from_step):
             known = sorted(self.journal.steps(unit.task.name, unit.key))
-            raise PermanentError(
+            raise UsageError(
                 f"{unit.label} has no step {order.from_step!r}",
                 hint=f"its steps are {', '.join(known)}" if known else "it has no steps yet",
             )
@@ -249,13 +248,15 @@ class Desk:
         claimed = self._claims[unit]
         self.slots.check(claimed)
         remembered = end.remembered
+        messages = remembered.get("messages") or ()
+        self._check_outboxes(unit, messages)
         output_json = None
         if unit.collector is None:
             from .json_value import to_json
 
             output_json = to_json(end.value, f"what task {unit.task.name} returns")
         self.journal.keep_state(unit.task.name, remembered.get("state") or {}, run_id=unit.run_id)
-        self._post(unit, remembered.get("messages") or ())
+        self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
             self.journal.settle(unit.run_id, remembered.get("spent"))
         if unit.collector:  # a day that was not over and not answered is due again
@@ -265,14 +266,13 @@ class Desk:
             output=self._hide(unit.output),
         )  # fmt: skip
 
-    def _post(self, unit: Unit, messages: Collection[Any]) -> None:
+    def _check_outboxes(self, unit: Unit, messages: Collection[Any]) -> None:
         for outbox, _, _ in messages:
             if outbox not in self._setup.outboxes:
                 raise PermanentError(
                     f"task {unit.task.name} sends to the outbox {outbox}, which no app has",
                     hint=f"there are {', '.join(sorted(self._setup.outboxes)) or 'none'}",
                 )
-        self.journal.post(messages, run_id=unit.run_id)
 
     def fail(self, unit: Unit, *, error: str, hint: str, is_cancelled: bool) -> None:
         """A run has failed for good. What was cancelled is not due again by itself; days that nobody got to are."""

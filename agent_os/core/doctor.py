@@ -168,7 +168,7 @@ def _database(home: Home) -> Iterator[Check]:
 
 
 def _runs(running: list[RunLeft], db_path: str) -> Iterator[Check]:
-    gone = [run for run in running if lock.is_free(db_path, run.owner)]
+    gone = [run for run in running if lock.is_gone(db_path, run.owner)]
     if gone:
         tasks = ", ".join(dict.fromkeys(run.task for run in gone))
         yield Check(
@@ -184,7 +184,7 @@ def _effects(effects: list[Effect], db_path: str) -> Iterator[Check]:
     """Those that a living run is at are nobody's business."""
     from shlex import quote
 
-    left = [each for each in effects if not each.owner or lock.is_free(db_path, each.owner)]
+    left = [each for each in effects if not each.owner or lock.is_gone(db_path, each.owner)]
     for each in left[:MOST_LISTED]:
         settle = f"effects settle {quote(each.task)} {quote(each.key)}"
         yield Check(

@@ -118,7 +118,7 @@ def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[
     if not order.is_open:
         keys = [key for key in keys_in(task, order, latest) if order.force or known.status(key) != "success"]
         return [slot_of(task, key, now=now) for key in keys]
-    if order.force:
+    if order.force or order.from_step:
         return [slot_of(task, latest, now=now)]
     return _by_policy(task, known, latest=latest, now=now)
 
@@ -128,6 +128,8 @@ def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list
     if order.key:
         done = known.status(order.key) == "success" and not order.force
         return [] if done else [slot_of(task, order.key, now=known.asked_at(order.key, now))]
+    if order.from_step and known.newest:
+        return [slot_of(task, known.newest, now=known.asked_at(known.newest, now))]
     unfinished = [key for key in known.slots if known.status(key) in ("due", "failed")]
     if unfinished and not order.force:
         key = max(unfinished, key=lambda each: known.slots[each][2])

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from .db import Database
     from .due import Known, Order
     from .home import Home
-    from .plan import Plan, Unit
-    from .runner import Setup
+    from .plan import Plan, Setup, Unit
     from .survey import Past
 
 LAST_RUNS = 10  # that tell how long the next one takes
@@ -82,15 +81,16 @@ class Foreseen(Slots):
 
     def known(self, task: str, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
         """As `Slots.known`; what nobody works on any more is due."""
-        known = super().known(task, order, latest=latest, span=span)
+        return self._seen(task, super().known(task, order, latest=latest, span=span))
+
+    def of(self, task: str, keys: Iterable[str]) -> Known:
+        """As `Slots.of`; what nobody works on any more is due."""
+        return self._seen(task, super().of(task, keys))
+
+    def _seen(self, task: str, known: Known) -> Known:
         for key in self._left(task) & set(known.slots):
             known.slots[key] = ("due", *known.slots[key][1:])
         return known
-
-    def statuses(self, task: str, keys: Iterable[str]) -> dict[str, str]:
-        """As `Slots.statuses`; what nobody works on any more is due."""
-        found = super().statuses(task, keys)
-        return {**found, **dict.fromkeys(self._left(task) & set(found), "due")}
 
     def _left(self, task: str) -> set[str]:
         if not self._gone:
@@ -103,8 +103,8 @@ def look_ahead(home: Home, setup: Setup, targets: Collection[str], order: Order)
     db = open_to_plan(home.db_path, clock=home.clock)
     try:
         owners = Slots(db).owners()
-        slots = Foreseen(db, gone={owner for owner in owners if lock.is_free(home.db_path, owner)})
-        planner = Planner(setup.tasks, setup.collectors, home=home, store=Store(db), slots=slots)
+        slots = Foreseen(db, gone={owner for owner in owners if lock.is_gone(home.db_path, owner)})
+        planner = Planner(setup, home=home, store=Store(db), slots=slots)
         plan = planner.plan(targets, order, began_at=iso(home.clock.now()))
         busy = busy_with(slots, home.db_path, {unit.task.name for unit in plan.units if not unit.disabled}, mine="")
         outlook = Outlook(_lines(plan, slots, setup, busy, targets), plan)

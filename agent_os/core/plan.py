@@ -9,14 +9,14 @@ from __future__ import annotations
 from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
-from .due import Due, Order, due_slots, latest_key, slot_of
+from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, slot_of
 from .errors import ConfigError
 from .spec import closure
 from .text import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, Optional
 
     from .collector import Collector
@@ -95,6 +95,33 @@ class Unit:
         return None, None
 
 
+class Setup:
+    """What a runner is given: the tasks and what belongs to them, and how it may work."""
+
+    def __init__(  # noqa: PLR0913 (put together in one place, all by name)
+        self,
+        tasks: Mapping[str, Any],
+        *,
+        collectors: Mapping[str, Any],
+        cost_limits: Optional[Mapping[str, Callable[..., Any]]] = None,
+        limits: Optional[Mapping[str, int]] = None,
+        outboxes: Optional[Mapping[str, Any]] = None,
+        hosts: Optional[Mapping[str, Sequence[str]]] = None,
+        jobs: int = 8,
+        retention_days: int = 400,
+        chance: Optional[Callable[[], float]] = None,
+    ) -> None:
+        self.tasks = tasks
+        self.collectors = collectors
+        self.cost_limits = cost_limits or {}
+        self.limits = limits or {}
+        self.outboxes = outboxes or {}
+        self.hosts = hosts or {}
+        self.jobs = jobs
+        self.retention_days = retention_days
+        self.chance = chance  # 0 <= x < 1, for the jitter of retries
+
+
 class Plan:
     """The units of one invocation, in an order in which they could be done one after the other."""
 
@@ -112,14 +139,23 @@ class Plan:
 class Planner:
     """Makes plans from the declarations of all tasks and what the database knows."""
 
-    def __init__(
-        self, tasks: Mapping[str, Task], collectors: Mapping[str, Collector], *, home: Home, store: Store, slots: Slots
-    ) -> None:
-        self._tasks = tasks
-        self._collectors = collectors
+    def __init__(self, setup: Setup, *, home: Home, store: Store, slots: Slots) -> None:
+        self._tasks = setup.tasks
+        self._collectors = setup.collectors
         self._home = home
         self._store = store
         self._slots = slots
+
+    def names(self, targets: Collection[str]) -> set[str]:
+        """These tasks and whatever they come after, without those that are disabled."""
+        return {task.name for task in closure(self._tasks, targets) if not self._disabled(task)}
+
+    def _disabled(self, task: Task) -> str:
+        """Why a task cannot run at all; `""` when it can."""
+        if task.kind == "collector":
+            return str(self._collectors[task.name].disabled)
+        missing = [name for name in task.needs if not self._home.settings.get(name)]
+        return f"disabled: {missing[0]} is not set" if missing else ""
 
     def plan(self, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
         """What is due of these tasks and of whatever they come after. ConfigError for a clock that was never set.
@@ -146,6 +182,10 @@ class Planner:
             else:
                 wanted = [unit.key for follower in followers[task.name] for unit in made[follower.name] if unit.dues]
                 dues = self._dues(task, mine, wanted=wanted, is_target=task.name in targets)
+                if len(dues) >= MOST_CAUGHT_UP and mine.is_open:
+                    remarks.append(
+                        f"{task.name}: at most {MOST_CAUGHT_UP} missed slots are caught up unasked (`backfill`)"
+                    )
                 left_out += [(task, due) for due in dues if due.skip]
                 made[task.name] = self._units(task, [due for due in dues if not due.skip])
             for unit in made[task.name]:
@@ -158,26 +198,30 @@ class Planner:
     def _dues(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool) -> list[Due]:
         """The slots of a task that are due: of its own, and those that what follows it is in need of."""
         now = self._home.clock.now()
-        latest = latest_key(task, now)
-        span = None if order.is_open else (order.since or "", order.until or "9999")
-        known = self._slots.known(task.name, order, latest=latest, span=span)
-        dues = [] if task.is_adhoc and not is_target else due_slots(task, known, now=now, order=order)
+        known, dues = Known(), list[Due]()
+        if is_target or not task.is_adhoc:
+            span = None if order.is_open else (order.since or "", order.until or "9999")
+            known = self._slots.known(task.name, order, latest=latest_key(task, now), span=span)
+            dues = due_slots(task, known, now=now, order=order)
         if task.is_adhoc or task.partition:
             have = {due.key for due in dues}
             more = sorted({key for key in wanted if key not in have and _fits(task, key)})
-            statuses = self._slots.statuses(task.name, more)
-            dues += [slot_of(task, key, now=known.asked_at(key, now)) for key in more if statuses.get(key) != "success"]
+            wanted_ones = self._slots.of(task.name, more)
+            dues += [
+                slot_of(task, key, now=wanted_ones.asked_at(key, now))
+                for key in more
+                if wanted_ones.status(key) != "success"
+            ]
         return sorted(dues, key=lambda due: (due.due_at, due.key))
 
     def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:
         """A unit for each slot; one without a slot where there is nothing to do, or the task is disabled."""
-        missing = [name for name in task.needs if not self._home.settings.get(name)]
-        if not missing and dues:
+        disabled = self._disabled(task)
+        if not disabled and dues:
             return [Unit(task, key=due.key, dues=(due,)) for due in dues]
         unit = Unit(task)
-        unit.status = "skipped"
-        unit.disabled = bool(missing)
-        unit.error = f"disabled: {missing[0]} is not set" if missing else self._nothing_due(task)
+        unit.status, unit.disabled = "skipped", bool(disabled)
+        unit.error = disabled or self._nothing_due(task)
         return [unit]
 
     def _nothing_due(self, task: Task) -> str:
@@ -190,8 +234,8 @@ class Planner:
         """The one unit of a collector: the windows that it has to ask for."""
         unit = Unit(task)
         collector = unit.collector = self._collectors[task.name]
-        if collector.disabled:
-            unit.status, unit.error, unit.disabled = "skipped", collector.disabled, True
+        if self._disabled(task):
+            unit.status, unit.error, unit.disabled = "skipped", self._disabled(task), True
             return unit
         now = iso(self._home.clock.now())
         today = now[:10]
@@ -236,10 +280,9 @@ class Planner:
             same = [each for each in before if each.key == unit.key and each.key]
             unit.after += same or before
             task = self._tasks[name]
-            if not same and unit.dues and task.partition and unit.task.partition:
-                status = self._slots.statuses(name, (unit.key,)).get(unit.key, "")
-                if status in ("failed", "due"):
-                    unit.blocked = f"{name} has not succeeded for {unit.key}"
+            is_alone = not same and bool(unit.dues and task.partition and unit.task.partition)
+            if is_alone and self._slots.of(name, (unit.key,)).status(unit.key) in ("failed", "due"):
+                unit.blocked = f"{name} has not succeeded for {unit.key}"
 
 
 def _forgotten(collector: Collector) -> str:
@@ -257,6 +300,6 @@ def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) 
     """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
     found: dict[str, str] = {}
     for owner, (_, theirs) in slots.owners().items():
-        if owner != mine and not lock.is_free(db_path, owner):
+        if owner != mine and not lock.is_gone(db_path, owner):
             found.update(dict.fromkeys(theirs & set(tasks), owner))
     return found
