@@ -50,6 +50,13 @@ def killed_home(home: AppHome) -> AppHome:
     return home
 
 
+def write_env(home: AppHome, sandbox: Sandbox) -> None:
+    """The key and the address of the sandbox's OpenAI."""
+    text = f"OPENAI_ADMIN_KEY={sandbox.openai_key}\nOPENAI_BASE_URL={sandbox.openai_base_url}\n"
+    (home.folder / ".env").write_text(text)
+    (home.folder / ".env").chmod(0o600)
+
+
 DAILY = "@app.task(partition='day')\ndef rates(ctx): return ctx.slot\n"
 SCHEDULED = "@app.task(schedule='0 6 * * *')\ndef rates(ctx): return ctx.slot\n"
 
@@ -149,19 +156,46 @@ def test_a_time_is_the_median_of_the_last_successes(home: AppHome) -> None:
     assert [run["expected_seconds"] for run in home.json("plan", "report")["runs"]] == [None, None]
     assert home.json("plan", "report")["expected_seconds"] is None
     home.run("--task", "report", "--since", "2026-11-18")
-    for number, (seconds, status) in enumerate([(1, "success"), (2, "success"), (9, "success"), (500, "failed")]):
+    for number, (took, status) in enumerate(
+        [("01", "success"), ("02", "success"), ("09", "success"), ("59", "failed")]
+    ):
         home.sql(
             "UPDATE runs SET started_at = ?, finished_at = ?, status = ? WHERE id ="
             " (SELECT id FROM runs WHERE task = 'rates' ORDER BY id LIMIT 1 OFFSET ?)",
-            "2026-11-22T09:00:00.000Z", f"2026-11-22T09:{seconds // 60:02d}:{seconds % 60:02d}.000Z", status, number,
+            f"2026-11-22T0{number}:00:00.000Z", f"2026-11-22T0{number}:00:{took}.000Z", status, number,
         )  # fmt: skip
     home.sql("UPDATE runs SET finished_at = '2026-11-22T09:00:03.000Z' WHERE task = 'report'")
-    home.sql("DELETE FROM runs WHERE task = 'rates' AND finished_at = '2026-11-22T09:00:00.000Z'")
     home.pass_days(1)
     plan = home.json("plan", "report")
     assert [(run["task"], run["expected_seconds"]) for run in plan["runs"]] == [("rates", 2.0), ("report", 3.0)]
     assert plan["expected_seconds"] == 5.0
     assert "about 5.0 s" in home.run("plan", "report").out
+
+
+def test_the_requests_of_a_collector_are_foretold(home: AppHome) -> None:
+    """A part of the days costs what it cost before, however few they are; unknown before the first run."""
+    with Sandbox(clock=home.clock, today=home.clock.today()) as sandbox:
+        write_env(home, sandbox)
+        assert home.json("plan", "fetch_openai")["runs"][0]["expected_requests"] is None
+        for _ in range(3):
+            (foretold,) = home.json("plan", "fetch_openai")["runs"]
+            (done,) = home.json("--task", "fetch_openai")["outcomes"]
+            assert foretold["expected_requests"] in (None, done["requests"])
+            home.pass_days(1)
+        assert (foretold["since"], foretold["expected_requests"]) == ("2026-11-21", 11)
+
+
+def test_a_run_that_would_wait_for_another_says_so(busy_home: AppHome) -> None:
+    """Where its policy is to wait, or to ask for the end of the other; and where a limit has no room."""
+    busy_home.write("@app.task(overlap='queue')\ndef slow(ctx): pass\n")
+    assert "would wait for its end" in busy_home.json("plan", "slow")["runs"][0]["reason"]
+    busy_home.write("@app.task(overlap='replace')\ndef slow(ctx): pass\n")
+    assert "would ask for its end" in busy_home.json("plan", "slow")["runs"][0]["reason"]
+    busy_home.sql("UPDATE runs SET limits = ',bank,'")
+    (busy_home.folder / "agent_os.ini").write_text("[agent_os]\nlimits = bank = 1\n")
+    busy_home.write("@app.task(limits='bank')\ndef other(ctx): pass\n")
+    (run,) = busy_home.json("plan", "other")["runs"]
+    assert (run["action"], run["reason"]) == ("run", "waits for room in the limit bank")
 
 
 def test_a_run_whose_day_before_has_failed_is_foretold_as_blocked(home: AppHome) -> None:
@@ -198,8 +232,9 @@ def test_a_task_that_runs_elsewhere_is_foretold_as_busy(busy_home: AppHome) -> N
 
 def test_what_a_killed_run_had_is_foretold_as_due(killed_home: AppHome) -> None:
     """Though the database still says that it is running, and goes on to say so."""
-    assert [(task, action) for task, _, action in planned(killed_home, "slow")] == [("slow", "run")]
-    assert killed_home.sql("SELECT status FROM slots") == [("running",)]
+    ((key, status),) = killed_home.sql("SELECT key, status FROM slots")
+    assert planned(killed_home, "slow") == [("slow", key, "run")]
+    assert (status, killed_home.sql("SELECT status FROM slots")) == ("running", [("running",)])
     (killed_home.folder / "go").touch()
     assert killed_home.run("--task", "slow").code == 0
 
@@ -355,12 +390,12 @@ def test_a_schedule_that_comes_more_often_now_makes_one_line_of_the_past(home: A
     for _ in range(3):
         home.run("--task", "rates")
         home.pass_days(1)
-    home.write("@app.task(schedule='30 */6 * * *')\ndef rates(ctx): pass\n")
+    home.write("@app.task(schedule='0 */6 * * *')\ndef rates(ctx): pass\n")
     home.run("--task", "rates")
     why = "never due (another schedule?), or one of more than 400 missed at once; --since asks for it"
     assert gaps(home)[:2] == [
         ("rates", "2026-11-22T06:30Z", "2026-11-22T06:30Z", 1, "failed: no"),
-        ("rates", "2026-11-22T12:30Z", "2026-11-24T00:30Z", 6, why),
+        ("rates", "2026-11-22T12:00Z", "2026-11-24T06:00Z", 8, why),
     ]
 
 
@@ -385,9 +420,7 @@ app.collect(Forgetful)
 def forgetful(home: AppHome) -> Iterator[tuple[AppHome, Sandbox]]:
     """A home with a provider that answers for the last 30 days only."""
     with Sandbox(clock=home.clock, today="2026-11-22") as sandbox:
-        text = f"OPENAI_ADMIN_KEY={sandbox.openai_key}\nOPENAI_BASE_URL={sandbox.openai_base_url}\n"
-        (home.folder / ".env").write_text(text)
-        (home.folder / ".env").chmod(0o600)
+        write_env(home, sandbox)
         home.write(FORGETFUL)
         yield home, sandbox
 
@@ -421,7 +454,9 @@ def test_a_day_that_was_read_and_is_forgotten_does_not_make_runs_ask_for_more(
     home, sandbox = forgetful
     home.run("--task", "fetch_forgetful")
     home.pass_days(8)
-    home.run("--task", "fetch_forgetful")  # the weekly reading
+    sandbox.journal.clear()
+    home.run("--task", "fetch_forgetful")
+    assert first_asked(sandbox) == "2026-10-31"  # the weekly reading, without what is forgotten
     home.pass_days(1)
     sandbox.journal.clear()
     home.run("--task", "fetch_forgetful")
