@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from . import lock, machine
 from .clock import iso
-from .due import latest_key, slot_of
+from .due import Order, due_slots, latest_key
 from .errors import AgentOSError, PermanentError, TaskError, UsageError
 from .journal import Journal
 from .lock import new_id
-from .plan import Unit, busy_with
+from .plan import Unit
 from .slots import Claimed, RunRow, Slots
 
 TYPE_CHECKING = False
@@ -23,11 +23,22 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
     from .bodies import End, Work
-    from .due import Order
     from .home import Home
     from .plan import Plan, Setup
 
 MESSAGES_AT_ONCE = 500
+
+
+class Other:
+    """Another runner that has slots or runs. `state`: alive, gone, or late, which may turn out to be either."""
+
+    __slots__ = ("lease_until", "owner", "state", "tasks")
+
+    def __init__(self, owner: str, state: str, lease_until: str, tasks: set[str]) -> None:
+        self.owner = owner
+        self.state = state
+        self.lease_until = lease_until
+        self.tasks = tasks
 
 
 class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
@@ -53,39 +64,63 @@ class Desk:
 
     # runners
 
-    def judge(self, patient: Collection[str]) -> tuple[set[str], set[str]]:
-        """(runners that are gone, runners whose lease is over though their lock is held)."""
-        now = iso(self._clock.now())
-        gone: set[str] = set()
-        late: set[str] = set()
-        for owner, (lease_until, _) in self.slots.owners().items():
-            if owner == self.owner:
-                continue
-            is_over = lock.is_gone(self.db.path, owner)
-            if machine.is_gone(
-                lock_is_free=is_over, lease_until=lease_until or now, now=now, was_patient=owner in patient
-            ):
-                gone.add(owner)
-            elif lease_until and lease_until < now:
-                late.add(owner)
-        return gone, late
+    def others(self, seen: Mapping[str, str]) -> list[Other]:
+        """Every other runner that has anything. `seen`: leases that were over a moment of patience ago, by runner."""
+        now = self._clock.now()
+        farthest = iso(now + timedelta(seconds=2 * machine.LEASE_SECONDS))
+        found = []
+        for owner, (lease_until, tasks) in sorted(self.slots.owners().items()):
+            if owner != self.owner:
+                is_over = lock.number_of(owner) == lock.number_of(self.owner) or lock.is_gone(self.db.path, owner)
+                state = machine.judge(
+                    lease_until, lock_is_free=is_over, now=iso(now), farthest=farthest, seen=seen.get(owner)
+                )
+                found.append(Other(owner, state, lease_until, tasks))
+        return found
 
-    def bury(self, gone: Collection[str], *, number: int) -> list[str]:
-        """Close what runners that are gone have left, and whoever had our lock before us. The runs that were closed."""
-        before_us = {owner for owner in self.slots.owners() if owner != self.owner and lock.number_of(owner) == number}
-        return [run_id for owner in sorted({*gone, *before_us}) for run_id in self.slots.interrupt(owner)]
+    def bury(self, seen: Mapping[str, str], tasks: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Close what runners that are gone have left. Of the others: (the leases that are over, by runner; which of
+        these tasks they have, and who).
+
+        In the transaction that takes slots: who is judged once, and buried or left, has not died or come back since.
+        """
+        late: dict[str, str] = {}
+        busy: dict[str, str] = {}
+        for other in self.others(seen):
+            if other.state == "gone":
+                for run_id in self.slots.interrupt(other.owner):
+                    text = "an earlier run was interrupted; what it had to do is due again"
+                    self._home.log.warning("run.interrupted", text, run=run_id)
+                continue
+            if other.state == "late":
+                late[other.owner] = other.lease_until
+            busy.update(dict.fromkeys(other.tasks & set(tasks), other.owner))
+        return late, busy
 
     def busy(self, tasks: Collection[str]) -> dict[str, str]:
-        """Tasks of these that another living runner has: its name."""
-        return busy_with(self.slots, self.db.path, tasks, mine=self.owner)
+        """Tasks of these that another runner has, and who; nothing as soon as any runner does not seem to live."""
+        found: dict[str, str] = {}
+        for other in self.others({}):
+            if other.state != "alive":
+                return {}
+            found.update(dict.fromkeys(other.tasks & set(tasks), other.owner))
+        return found
+
+    def may_cancel(self, task: str, owner: str) -> bool:
+        """Whether a runner has a run of a task whose end nobody has asked for yet."""
+        return self.slots.may_cancel(task, owner)
 
     def ask_to_cancel(self, task: str, owner: str) -> None:
         """Ask a runner to end its runs of a task."""
         self.slots.ask_to_cancel(task=task, owner=owner)
 
     def is_renewal_due(self) -> bool:
-        """Whether the lease of this runner has to be prolonged. By the wall clock: a machine that slept is late."""
-        return iso(self._clock.now()) >= self._renew_at
+        """Whether the lease of this runner has to be prolonged. By the wall clock: a machine that slept is late.
+
+        Also where it reaches further than a lease can: the clock was ahead, and others do not believe it.
+        """
+        now = self._clock.now()
+        return not iso(now) < self._renew_at <= iso(now + timedelta(seconds=machine.RENEW_SECONDS))
 
     def renew(self) -> None:
         """Prolong the lease of everything this runner has."""
@@ -113,6 +148,8 @@ class Desk:
             self.slots.enlist(task.name, dues, owner=self.owner, lease_until=lease)
         for task, due in plan.left_out:
             self.slots.leave_out(task.name, due, owner=self.owner)
+        for task, due in plan.overtaken:
+            self.slots.notice(task.name, (due,))
         for unit in plan.units:
             if unit.status and (unit.is_target or unit.disabled):
                 self._note_skipped(unit)
@@ -127,17 +164,20 @@ class Desk:
                 hint=f"its steps are {', '.join(known)}" if known else "it has no steps yet",
             )
 
-    def enlist_outbox(self, name: str) -> list[Unit]:
-        """The unit that empties an outbox; none while another runner does."""
-        if self.busy((name,)):
-            return []
-        task = self._setup.outboxes[name]
-        if any(not self._home.settings.get(need) for need in task.needs):
-            return []
-        key = latest_key(task, self._clock.now())
-        unit = Unit(task, key=key, dues=(slot_of(task, key, now=self._clock.now()),))
-        self.slots.enlist(name, unit.dues, owner=self.owner, lease_until=self._lease())
-        return [unit]
+    def enlist_outboxes(self, names: Collection[str]) -> list[Unit]:
+        """The units that empty these outboxes; none for one that another runner empties, or that is disabled."""
+        _, busy = self.bury({}, names)
+        units = []
+        for name in sorted(set(names) - set(busy)):
+            task = self._setup.outboxes[name]
+            if any(not self._home.settings.get(need) for need in task.needs):
+                continue
+            now, order = self._clock.now(), Order()
+            known = self.slots.known(task, order, latest=latest_key(task, now))
+            due = due_slots(task, known, now=now, order=order)[0]  # a delivery that was cut short, else a new one
+            self.slots.enlist(name, (due,), owner=self.owner, lease_until=self._lease())
+            units.append(Unit(task, key=due.key, dues=(due,)))
+        return units
 
     def has_room(self, unit: Unit, used: dict[str, int]) -> bool:
         """Whether all limits that a unit names have room; `used` counts what is chosen together with it."""
