@@ -1,4 +1,4 @@
-"""What was missed, cut short or left behind is found by the next start, whatever was asked for and whatever the clock said."""
+"""What was missed, cut short or left behind is found by the next start, whatever was asked for or the clock said."""
 
 from __future__ import annotations
 

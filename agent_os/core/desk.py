@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from . import lock, machine
+from . import machine
 from .clock import iso
 from .due import Order, due_slots, latest_key
 from .errors import AgentOSError, PermanentError, TaskError, UsageError
 from .journal import Journal
+from .living import Living
 from .lock import new_id
 from .plan import Unit
 from .slots import Claimed, RunRow, Slots
@@ -27,18 +28,6 @@ if TYPE_CHECKING:
     from .plan import Plan, Setup
 
 MESSAGES_AT_ONCE = 500
-
-
-class Other:
-    """Another runner that has slots or runs. `state`: alive, gone, or late, which may turn out to be either."""
-
-    __slots__ = ("lease_until", "owner", "state", "tasks")
-
-    def __init__(self, owner: str, state: str, lease_until: str, tasks: set[str]) -> None:
-        self.owner = owner
-        self.state = state
-        self.lease_until = lease_until
-        self.tasks = tasks
 
 
 class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
@@ -57,54 +46,13 @@ class Desk:
         self.slots = Slots(self.db)
         self.journal = Journal(self.db)
         self.owner = owner
+        self.living = Living(home, self.slots, owner=owner)
         self._invocation = new_id(home.clock)
         self._claims: dict[Unit, Claimed] = {}
         self._began: dict[Unit, str] = {}
         self._renew_at = ""
 
     # runners
-
-    def others(self, seen: Mapping[str, str]) -> list[Other]:
-        """Every other runner that has anything. `seen`: leases that were over a moment of patience ago, by runner."""
-        now = self._clock.now()
-        farthest = iso(now + timedelta(seconds=2 * machine.LEASE_SECONDS))
-        found = []
-        for owner, (lease_until, tasks) in sorted(self.slots.owners().items()):
-            if owner != self.owner:
-                is_over = lock.number_of(owner) == lock.number_of(self.owner) or lock.is_gone(self.db.path, owner)
-                state = machine.judge(
-                    lease_until, lock_is_free=is_over, now=iso(now), farthest=farthest, seen=seen.get(owner)
-                )
-                found.append(Other(owner, state, lease_until, tasks))
-        return found
-
-    def bury(self, seen: Mapping[str, str], tasks: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
-        """Close what runners that are gone have left. Of the others: (the leases that are over, by runner; which of
-        these tasks they have, and who).
-
-        In the transaction that takes slots: who is judged once, and buried or left, has not died or come back since.
-        """
-        late: dict[str, str] = {}
-        busy: dict[str, str] = {}
-        for other in self.others(seen):
-            if other.state == "gone":
-                for run_id in self.slots.interrupt(other.owner):
-                    text = "an earlier run was interrupted; what it had to do is due again"
-                    self._home.log.warning("run.interrupted", text, run=run_id)
-                continue
-            if other.state == "late":
-                late[other.owner] = other.lease_until
-            busy.update(dict.fromkeys(other.tasks & set(tasks), other.owner))
-        return late, busy
-
-    def busy(self, tasks: Collection[str]) -> dict[str, str]:
-        """Tasks of these that another runner has, and who; nothing as soon as any runner does not seem to live."""
-        found: dict[str, str] = {}
-        for other in self.others({}):
-            if other.state != "alive":
-                return {}
-            found.update(dict.fromkeys(other.tasks & set(tasks), other.owner))
-        return found
 
     def may_cancel(self, task: str, owner: str) -> bool:
         """Whether a runner has a run of a task whose end nobody has asked for yet."""
@@ -169,7 +117,7 @@ class Desk:
 
     def enlist_outboxes(self, names: Collection[str]) -> list[Unit]:
         """The units that empty these outboxes; none for one that another runner empties, or that is disabled."""
-        _, busy = self.bury({}, names)
+        _, busy = self.living.bury({}, names)
         units = []
         for name in sorted(set(names) - set(busy)):
             task = self._setup.outboxes[name]
@@ -403,5 +351,5 @@ class Desk:
         self.slots.fail_days(self._claims[unit], list(window), reason=self._hide(reason))
 
     def outboxes_due(self) -> set[str]:
-        """The outboxes in which a message waits whose time has come."""
-        return self.journal.outboxes_due()
+        """The outboxes in which a message waits whose time has come, and those whose last delivery was cut short."""
+        return self.journal.outboxes_due() | self.slots.cut_short(self._setup.outboxes)

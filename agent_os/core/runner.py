@@ -66,10 +66,10 @@ class Runner:
         asked: set[str] = set()
         pause = SHORTEST_POLL_SECONDS
         while True:
-            busy = desk.busy(names)  # a look, which costs no transaction
+            busy = desk.living.busy(names)  # a look, which costs no transaction
             if not busy:
                 with desk.db.atomic():
-                    late, busy = desk.bury(late, names)
+                    late, busy = desk.living.bury(late, names)
                     if not late and not busy:
                         plan = planner.plan(targets, order, began_at=began_at)
                         desk.enlist(plan, order, targets)

@@ -112,6 +112,14 @@ class Slots:
             found.setdefault(owner, ("", set()))[1].add(task)
         return found
 
+    def cut_short(self, tasks: Iterable[str]) -> set[str]:
+        """Tasks of these that have a slot which is due and has been begun, and which nobody has."""
+        asked = (
+            "SELECT 1 FROM slots INDEXED BY slots_unresolved WHERE task = ? AND status IN ('due', 'running', 'failed')"
+            " AND status = 'due' AND owner = ''"
+        )
+        return {task for task in tasks if self._db.one(asked, (task,))}
+
     def output(self, task: str, key: str) -> Optional[str]:
         """What a slot that succeeded has handed on, as JSON text; None where there is none."""
         row = self._db.one(
