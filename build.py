@@ -37,7 +37,8 @@ AT_ONCE += ["agent_os.commands"]
 SELDOM = (
     "__main__.py",
     "site-packages/agent_os/sandbox/",
-)  # no bytecode: every start compiles the one, only `demo` the other
+    "site-packages/agent_os/selftest/",
+)  # no bytecode: every start compiles the first, only `demo` and `selftest` the others
 GENERATED = "site-packages/agent_os/_build.py"
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .core.home import Home
 
 CHILD = "_child"  # the word with which this program starts itself, for a task that may have to be ended
+CRASH = "_crash"  # the same for a run that `selftest` kills
 # Verbs, each a module of `commands` (with _ for -).
 VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
@@ -35,6 +36,7 @@ VERBS = {
     "config": "every setting and where it comes from",
     "demo": "the whole thing on invented data, in ten seconds, without a key",
     "self-check": "whether this file is whole",
+    "selftest": "whether this machine and its disk let the program keep its promises",
 }
 # Options of every command, and of `--task`: name -> (metavar or "" for a switch, help).
 COMMON = {
@@ -174,9 +176,9 @@ def help_text() -> str:
 
 def parse(words: Sequence[str]) -> Arguments:
     """The arguments that the words mean. Raises UsageError; `SystemExit(0)` after a verb's own `--help`."""
-    if list(words) == [CHILD]:
+    if list(words) in ([CHILD], [CRASH]):
         args = Arguments()
-        args.verb = "child"
+        args.verb = words[0][1:]
         return args
     return _scan(words) or _parse(words)
 

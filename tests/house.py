@@ -97,6 +97,15 @@ class House:
         finally:
             connection.close()
 
+    def change(self, sql: str, *values: object) -> None:
+        """Change the database behind the program's back."""
+        connection = sqlite3.connect(self.home / "agent_os.db")
+        try:
+            with connection:
+                connection.execute(sql, values)
+        finally:
+            connection.close()
+
     def slots(self, task: str) -> dict[str, str]:
         """key -> status."""
         return dict(self.rows("SELECT key, status FROM slots WHERE task = ? ORDER BY key", task))

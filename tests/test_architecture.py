@@ -29,7 +29,7 @@ RANKS = (
     "home",
     "app collector",
     "apps context holes",
-    "bodies plan",
+    "bodies living plan",
     "agenda child desk",
     "crew",
     "loop",
@@ -112,7 +112,7 @@ MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|slots|journal|ledger|opening|columns|export|survey|retention)\.py"
-    r"|commands/demo\.py",
+    r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",

@@ -9,7 +9,7 @@ from .errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, Optional
     from zipfile import ZipFile
 
@@ -43,6 +43,17 @@ def self_command() -> list[str]:
     """What starts this program again, under this very Python. A checkout must be importable where it is run."""
     python = sys.executable or "python3"
     return [python, location()] if is_single_file() else [python, "-m", PACKAGE]
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which `self_command` finds the same program, whatever folder it is started in."""
+    found = dict(environ)
+    if not is_single_file():
+        root = location()
+        for _ in PACKAGE.split("."):
+            root = os.path.dirname(root)
+        found["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [found.get("PYTHONPATH", "")])])
+    return found
 
 
 def preload() -> int:

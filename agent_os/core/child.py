@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .archive import PACKAGE, is_single_file, location, self_command
+from .archive import child_environment, self_command
 from .bodies import End, Printed, Work, failure_of
 from .context import Facts
 from .errors import AgentOSError, ConfigError, FencedError, PermanentError, TaskError, TransientError
@@ -48,13 +48,14 @@ def run_in_child(work: Work) -> End:
             answer = {"error": _as_json(error)}
         return json.dumps(answer).encode("ascii")
 
+    env = child_environment(home.settings.environment())
     log_file, db_path = home.settings.path("AGENT_OS_LOG_FILE"), home.db_path
     order = {
         "home": home.settings.home, "db_path": db_path, "log_file": log_file, "app": task.app, "task": task.name,
         "facts": {**vars(work.facts)}, "hosts": list(work.hosts), "path": [entry for entry in sys.path if entry],
     }  # fmt: skip
     ended = run_process(
-        [*self_command(), WORD], env=_environment(work), cwd=home.settings.home, clock=home.clock,
+        [*self_command(), WORD], env=env, cwd=home.settings.home, clock=home.clock,
         timeout_seconds=task.timeout_seconds, stop=work.stopped, talk=talk,
         first_input=json.dumps(order).encode("ascii") + b"\n",
     )  # fmt: skip
@@ -65,17 +66,6 @@ def run_in_child(work: Work) -> End:
     if failure or "end" not in last:
         raise Printed(failure or TransientError("its process ended without a word"), output)
     return End(last["end"]["value"], output=output, remembered=last["end"]["remembered"])
-
-
-def _environment(work: Work) -> dict[str, str]:
-    """The environment of this process: the child is as trusted as we are, and has to find the same program."""
-    env = dict(work.home.settings.environment())
-    if not is_single_file():
-        root = location()
-        for _ in PACKAGE.split("."):
-            root = os.path.dirname(root)
-        env["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [env.get("PYTHONPATH", "")])])
-    return env
 
 
 def serve(stdin: BinaryIO, stdout: BinaryIO, *, open_home: Any, load_task: Any) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 POLICIES = ("at_most_once", "at_least_once")
 LONGEST_KEY = 200
 SENDING = "send "  # with a message's key after it, the effect of its outbox
+MOST_SPENT = 2**62  # of one run, in the unit of its cost limit
 
 
 class Facts:
@@ -205,7 +206,11 @@ class Context:
 
     def spend(self, amount: int) -> None:
         """Say what has been spent under the task's cost limit, in its unit; without it, what was reserved was spent."""
-        if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
+        if (
+            isinstance(amount, bool)
+            or not isinstance(amount, int)
+            or not 0 <= amount <= MOST_SPENT - (self._spent or 0)
+        ):
             raise PermanentError(f"task {self.task} spends {amount!r}, which is no amount", hint="give a whole number")
         self._spent = (self._spent or 0) + amount
 

@@ -32,6 +32,8 @@ LARGE_WAL_BYTES = 64 * 2**20
 class Database:
     """An open database. One connection; used by one thread. `lock_fd` is -1 for one that is only read."""
 
+    on_commit: Optional[Callable[[str], None]] = None  # told "before" and "after" each commit: for tests that crash
+
     def __init__(self, path: str, connection: sqlite3.Connection, *, clock: Clock, lock_fd: int = -1) -> None:
         self.path = path
         self.connection = connection
@@ -167,7 +169,11 @@ class Atomic:
         try:
             if kind is None:
                 commits = self._count()
+                if db.on_commit:
+                    db.on_commit("before")
                 db.run("COMMIT")
+                if db.on_commit:
+                    db.on_commit("after")
                 if db.identity:
                     db.identity.seen(commits)
         finally:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from . import lock, machine
+from . import machine
 from .clock import iso
-from .due import latest_key, slot_of
+from .due import Order, due_slots, latest_key
 from .errors import AgentOSError, PermanentError, TaskError, UsageError
 from .journal import Journal
+from .living import Living
 from .lock import new_id
-from .plan import Unit, busy_with
+from .plan import Unit
 from .slots import Claimed, RunRow, Slots
 
 TYPE_CHECKING = False
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
     from .bodies import End, Work
-    from .due import Order
     from .home import Home
     from .plan import Plan, Setup
 
@@ -46,6 +46,7 @@ class Desk:
         self.slots = Slots(self.db)
         self.journal = Journal(self.db)
         self.owner = owner
+        self.living = Living(home, self.slots, owner=owner)
         self._invocation = new_id(home.clock)
         self._claims: dict[Unit, Claimed] = {}
         self._began: dict[Unit, str] = {}
@@ -53,39 +54,21 @@ class Desk:
 
     # runners
 
-    def judge(self, patient: Collection[str]) -> tuple[set[str], set[str]]:
-        """(runners that are gone, runners whose lease is over though their lock is held)."""
-        now = iso(self._clock.now())
-        gone: set[str] = set()
-        late: set[str] = set()
-        for owner, (lease_until, _) in self.slots.owners().items():
-            if owner == self.owner:
-                continue
-            is_over = lock.is_gone(self.db.path, owner)
-            if machine.is_gone(
-                lock_is_free=is_over, lease_until=lease_until or now, now=now, was_patient=owner in patient
-            ):
-                gone.add(owner)
-            elif lease_until and lease_until < now:
-                late.add(owner)
-        return gone, late
-
-    def bury(self, gone: Collection[str], *, number: int) -> list[str]:
-        """Close what runners that are gone have left, and whoever had our lock before us. The runs that were closed."""
-        before_us = {owner for owner in self.slots.owners() if owner != self.owner and lock.number_of(owner) == number}
-        return [run_id for owner in sorted({*gone, *before_us}) for run_id in self.slots.interrupt(owner)]
-
-    def busy(self, tasks: Collection[str]) -> dict[str, str]:
-        """Tasks of these that another living runner has: its name."""
-        return busy_with(self.slots, self.db.path, tasks, mine=self.owner)
+    def may_cancel(self, task: str, owner: str) -> bool:
+        """Whether a runner has a run of a task whose end nobody has asked for yet."""
+        return self.slots.may_cancel(task, owner)
 
     def ask_to_cancel(self, task: str, owner: str) -> None:
         """Ask a runner to end its runs of a task."""
         self.slots.ask_to_cancel(task=task, owner=owner)
 
     def is_renewal_due(self) -> bool:
-        """Whether the lease of this runner has to be prolonged. By the wall clock: a machine that slept is late."""
-        return iso(self._clock.now()) >= self._renew_at
+        """Whether the lease of this runner has to be prolonged. By the wall clock: a machine that slept is late.
+
+        Also where it reaches further than a lease can: the clock was ahead, and others do not believe it.
+        """
+        now = self._clock.now()
+        return not iso(now) < self._renew_at <= iso(now + timedelta(seconds=machine.RENEW_SECONDS))
 
     def renew(self) -> None:
         """Prolong the lease of everything this runner has."""
@@ -116,6 +99,8 @@ class Desk:
             self.slots.enlist(task.name, dues, owner=self.owner, lease_until=lease)
         for task, due in plan.left_out:
             self.slots.leave_out(task.name, due, owner=self.owner)
+        for task, due in plan.overtaken:
+            self.slots.notice(task.name, (due,))
         for unit in plan.units:
             if unit.status and (unit.is_target or unit.disabled):
                 self._note_skipped(unit)
@@ -130,17 +115,20 @@ class Desk:
                 hint=f"its steps are {', '.join(known)}" if known else "it has no steps yet",
             )
 
-    def enlist_outbox(self, name: str) -> list[Unit]:
-        """The unit that empties an outbox; none while another runner does."""
-        if self.busy((name,)):
-            return []
-        task = self._setup.outboxes[name]
-        if any(not self._home.settings.get(need) for need in task.needs):
-            return []
-        key = latest_key(task, self._clock.now())
-        unit = Unit(task, key=key, dues=(slot_of(task, key, now=self._clock.now()),))
-        self.slots.enlist(name, unit.dues, owner=self.owner, lease_until=self._lease())
-        return [unit]
+    def enlist_outboxes(self, names: Collection[str]) -> list[Unit]:
+        """The units that empty these outboxes; none for one that another runner empties, or that is disabled."""
+        _, busy = self.living.bury({}, names)
+        units = []
+        for name in sorted(set(names) - set(busy)):
+            task = self._setup.outboxes[name]
+            if any(not self._home.settings.get(need) for need in task.needs):
+                continue
+            now, order = self._clock.now(), Order()
+            known = self.slots.known(task, order, latest=latest_key(task, now))
+            due = due_slots(task, known, now=now, order=order)[0]  # a delivery that was cut short, else a new one
+            self.slots.enlist(name, (due,), owner=self.owner, lease_until=self._lease())
+            units.append(Unit(task, key=due.key, dues=(due,)))
+        return units
 
     def has_room(self, unit: Unit, used: dict[str, int]) -> bool:
         """Whether all limits that a unit names have room; `used` counts what is chosen together with it."""
@@ -363,5 +351,5 @@ class Desk:
         self.slots.fail_days(self._claims[unit], list(window), reason=self._hide(reason))
 
     def outboxes_due(self) -> set[str]:
-        """The outboxes in which a message waits whose time has come."""
-        return self.journal.outboxes_due()
+        """The outboxes in which a message waits whose time has come, and those whose last delivery was cut short."""
+        return self.journal.outboxes_due() | self.slots.cut_short(self._setup.outboxes)

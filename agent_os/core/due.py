@@ -51,6 +51,11 @@ class Order:
         """Whether no days were named: then the run itself decides how far back it goes."""
         return self.since is None and self.until is None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is wished for: the task's own policy says what is due."""
+        return self.is_open and not (self.force or self.key or self.keys or self.from_step)
+
     def span(self, *, today: str, first: Optional[str]) -> Window:
         """The days to look after: those ordered, else the horizon. Nothing after today."""
         after = add_days(today, 1)
@@ -141,16 +146,21 @@ def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list
 
 
 def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[Due]:
-    """What is due without being asked for: what is new since the newest slot known, and what is unresolved."""
+    """What is due without being asked for: what is new since the newest slot known, and what is unresolved.
+
+    Slots after `latest` come from a clock that was ahead: their time has yet to come. Slots that are not of the kind
+    that the task has now come from another declaration of it, and stand for nothing.
+    """
+    mine = {key: slot for key, slot in known.slots.items() if key <= latest and is_key(task, key)}
     fresh = [key for key in keys_since(task, known.newest, latest) if not known.status(key)]
-    begun = [key for key, (status, tries, _) in known.slots.items() if status == "due" and tries]
-    waiting = [key for key, (status, tries, _) in known.slots.items() if status == "due" and not tries]
-    failed = [key for key in known.slots if known.status(key) == "failed"]
+    begun = [key for key, (status, tries, _) in mine.items() if status == "due" and tries]
+    waiting = [key for key, (status, tries, _) in mine.items() if status == "due" and not tries]
+    failed = [key for key, (status, _, _) in mine.items() if status == "failed"]
     missed = sorted({*fresh, *waiting})
     newest = max([*missed, *begun, *failed, known.newest], default="")
+    found = _of_another_kind(task, known, now=now)
     if task.catch_up == "all":
-        return [slot_of(task, key, now=now) for key in sorted({*missed, *begun, *failed})]
-    found = []
+        return found + [slot_of(task, key, now=now) for key in sorted({*missed, *begun, *failed})]
     for key in sorted({*missed, *begun, *(key for key in failed if key == newest)}):
         due = slot_of(task, key, now=now)
         if key in begun:
@@ -163,8 +173,34 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[
     return found
 
 
-def keys_since(task: Task, newest: str, latest: str) -> list[str]:
-    """The keys after `newest` up to `latest`, at most MOST_CAUGHT_UP of them; only `latest` for a task never seen.
+def _of_another_kind(task: Task, known: Known, *, now: datetime) -> list[Due]:
+    """Slots that were due when the task was declared otherwise: it cannot be run for them any more."""
+    found = []
+    for key in sorted(key for key in known.slots if known.status(key) == "due" and not is_key(task, key)):
+        due = slot_of(task, key, now=now)
+        due.skip = "the task is declared otherwise now, and has no such slots"
+        found.append(due)
+    return found
+
+
+def overtaken(  # noqa: PLR0913 (what `due_slots` is given, and its answer)
+    task: Task, known: Known, dues: Iterable[Due], *, latest: str, now: datetime, order: Order
+) -> list[Due]:
+    """Slots that no later run would find, once these are known: only what is newer than all that is known is new.
+
+    Whoever asks for yesterday has not asked for the days before it, but they are due all the same.
+    """
+    taken = {due.key for due in dues}
+    newest = max((key for key in taken if key <= latest and is_key(task, key)), default=NEVER_SEEN)
+    if task.is_adhoc or order.is_plain or known.newest == NEVER_SEEN or newest <= known.newest:
+        return []
+    keys = keys_since(task, known.newest, newest, most=MOST_CAUGHT_UP + len(taken))
+    missed = [key for key in keys if key not in taken and not known.status(key)]
+    return [slot_of(task, key, now=now) for key in missed[-MOST_CAUGHT_UP:]]
+
+
+def keys_since(task: Task, newest: str, latest: str, *, most: int = 0) -> list[str]:
+    """The keys after `newest` up to `latest`, the last MOST_CAUGHT_UP; only `latest` for a task never seen.
 
     A task that had another kind of time before (days, a schedule, none) was never seen with this one.
     """
@@ -172,17 +208,19 @@ def keys_since(task: Task, newest: str, latest: str) -> list[str]:
         return [latest]
     if latest <= newest:
         return []
+    most = most or MOST_CAUGHT_UP
     if task.partition:
-        first = max(add_days(newest, 1), add_days(latest, 1 - MOST_CAUGHT_UP))
+        first = max(add_days(newest, 1), add_days(latest, 1 - most))
         return list(Window(first, add_days(latest, 1)))
     from .cron import key_of, moment_of
 
-    keys: list[str] = []
-    for moment in _schedule(task).between(moment_of(newest), moment_of(latest)):
-        keys.append(key_of(moment))
-        if len(keys) > 2 * MOST_CAUGHT_UP:
-            del keys[:MOST_CAUGHT_UP]
-    return keys[-MOST_CAUGHT_UP:]
+    begin, end, back = moment_of(newest), moment_of(latest), timedelta(days=1)
+    while True:  # from the end: a clock ten years ahead must not count five million minutes
+        start = end - back if back < end - begin else begin
+        keys = [key_of(moment) for moment in _schedule(task).between(start, end)]
+        if start == begin or len(keys) >= most:
+            return keys[-most:]
+        back *= 4
 
 
 def keys_in(task: Task, order: Order, latest: str) -> list[str]:
@@ -222,10 +260,20 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
     return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
 
 
+def is_day(key: str) -> bool:
+    """Whether a key is a UTC day."""
+    try:
+        return len(key) == 10 and bool(ordinal(key))
+    except ValueError:
+        return False
+
+
 def is_key(task: Task, key: str) -> bool:
-    """Whether a key is one of those that the days or the schedule of this task make."""
+    """Whether a key is one of those that the days or the schedule of this task make; any name, where it has neither."""
     if task.partition:
         return is_day(key)
+    if task.schedule is None:
+        return True
     from .cron import moment_of
 
     try:
@@ -235,12 +283,10 @@ def is_key(task: Task, key: str) -> bool:
     return True
 
 
-def is_day(key: str) -> bool:
-    """Whether a key is a UTC day."""
-    try:
-        return len(key) == 10 and bool(ordinal(key))
-    except ValueError:
-        return False
+def shape_of(task: Task) -> str:
+    """What the keys of a task look like, as a pattern of GLOB."""
+    day = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]"
+    return day if task.partition else day + "T[0-2][0-9]:[0-5][0-9]Z" if task.schedule else "*"
 
 
 _TICK = timedelta(microseconds=1)

@@ -109,17 +109,23 @@ class Journal:
         )
 
     def waiting_messages(self, outbox: str, *, most: int) -> list[tuple[int, str, str, int]]:
-        """Messages whose time has come, oldest first: id, key, payload as JSON, attempts so far."""
+        """Messages whose time has come, oldest first: id, key, payload as JSON, attempts so far.
+
+        Or that were last touched later than now: their time was set by a clock that was ahead.
+        """
+        now = self._db.now()
         return self._db.all(
             "SELECT id, key, payload_json, attempts FROM outbox WHERE outbox = ? AND status = 'waiting'"
-            " AND next_at <= ? ORDER BY id LIMIT ?",
-            (outbox, self._db.now(), most),
+            " AND (next_at <= ? OR changed_at > ?) ORDER BY id LIMIT ?",
+            (outbox, now, now, most),
         )
 
     def outboxes_due(self) -> set[str]:
         """The outboxes in which a message waits whose time has come."""
+        now = self._db.now()
         rows = self._db.all(
-            "SELECT DISTINCT outbox FROM outbox WHERE status = 'waiting' AND next_at <= ?", (self._db.now(),)
+            "SELECT DISTINCT outbox FROM outbox WHERE status = 'waiting' AND (next_at <= ? OR changed_at > ?)",
+            (now, now),
         )
         return {outbox for (outbox,) in rows}
 

@@ -98,7 +98,7 @@ class Loop:
         due = self._desk.outboxes_due() & set(self._setup.outboxes)
         if due:
             with self._desk.db.atomic():
-                units = [unit for name in sorted(due) for unit in self._desk.enlist_outbox(name)]
+                units = self._desk.enlist_outboxes(due)
             self._work(units)
 
     # a turn

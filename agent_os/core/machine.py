@@ -97,6 +97,14 @@ def interrupt(slot: Slot) -> Slot:
     return Slot("due", epoch=slot.epoch + 1, attempts=slot.attempts)
 
 
-def is_gone(*, lock_is_free: bool, lease_until: str, now: str, was_patient: bool) -> bool:
-    """Whether a runner is gone. `was_patient`: the lease was over, and stayed so for PATIENCE_SECONDS."""
-    return lock_is_free or (was_patient and lease_until < now)
+def judge(lease_until: str, *, lock_is_free: bool, now: str, farthest: str, seen: Optional[str]) -> str:
+    """Whether a runner is `alive`, `gone`, or `late`: then it has PATIENCE_SECONDS to get a new lease.
+
+    `seen` is the lease that was over when it was looked at before. A runner without a lease has nothing left but the
+    end of a run. `farthest` is where no lease of now can reach: one that does was given by a clock that was ahead.
+    """
+    if lock_is_free:
+        return "gone"
+    if now <= lease_until <= farthest:
+        return "alive"
+    return "gone" if lease_until == seen else "late"

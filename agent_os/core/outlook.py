@@ -11,8 +11,9 @@ from .clock import iso
 from .days import Window
 from .due import is_day
 from .journal import Journal
+from .living import Living
 from .opening import open_to_plan
-from .plan import Planner, busy_with
+from .plan import Planner
 from .slots import Slots
 from .store import Store
 from .survey import Survey
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .due import Known, Order
     from .home import Home
     from .plan import Plan, Setup, Unit
+    from .spec import Task
     from .survey import Past
 
 LAST_RUNS = 10  # that tell how long the next one takes
@@ -79,9 +81,9 @@ class Foreseen(Slots):
         self._rows = Survey(db)
         self._gone = gone
 
-    def known(self, task: str, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
+    def known(self, task: Task, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
         """As `Slots.known`; what nobody works on any more is due."""
-        return self._seen(task, super().known(task, order, latest=latest, span=span))
+        return self._seen(task.name, super().known(task, order, latest=latest, span=span))
 
     def of(self, task: str, keys: Iterable[str]) -> Known:
         """As `Slots.of`; what nobody works on any more is due."""
@@ -106,7 +108,8 @@ def look_ahead(home: Home, setup: Setup, targets: Collection[str], order: Order)
         slots = Foreseen(db, gone={owner for owner in owners if lock.is_gone(home.db_path, owner)})
         planner = Planner(setup, home=home, store=Store(db), slots=slots)
         plan = planner.plan(targets, order, began_at=iso(home.clock.now()))
-        busy = busy_with(slots, home.db_path, {unit.task.name for unit in plan.units if not unit.disabled}, mine="")
+        wanted = {unit.task.name for unit in plan.units if not unit.disabled}
+        busy = Living(home, slots, owner="").held(wanted)
         outlook = Outlook(_lines(plan, slots, setup, busy, targets), plan)
         _refuse_overlap(outlook, home, setup, busy, targets)
         _estimate(outlook.runs(), Survey(db))

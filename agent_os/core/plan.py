@@ -6,10 +6,9 @@ transaction in which it was made.
 
 from __future__ import annotations
 
-from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
-from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, slot_of
+from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, overtaken, slot_of
 from .errors import ConfigError
 from .spec import closure
 from .text import plural
@@ -17,6 +16,7 @@ from .text import plural
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
     from typing import Any, Optional
 
     from .collector import Collector
@@ -126,10 +126,11 @@ class Setup:
 class Plan:
     """The units of one invocation, in an order in which they could be done one after the other."""
 
-    def __init__(self, units: Sequence[Unit], left_out: Sequence[tuple[Task, Due]], remarks: Sequence[str]) -> None:
-        self.units = list(units)
-        self.left_out = list(left_out)  # slots that are resolved as skipped without a run
-        self.remarks = list(remarks)
+    def __init__(self) -> None:
+        self.units: list[Unit] = []
+        self.left_out: list[tuple[Task, Due]] = []  # slots that are resolved as skipped without a run
+        self.overtaken: list[tuple[Task, Due]] = []  # slots that are due too, and wait for the next run
+        self.remarks: list[str] = []
 
     def enlisted(self) -> list[tuple[Task, Sequence[Due]]]:
         """Every slot that the runner needs for itself."""
@@ -168,52 +169,56 @@ class Planner:
             raise ConfigError(f"the clock of this machine says {iso(now)[:10]}", hint="set the clock and start again")
         chosen = closure(self._tasks, targets)
         made: dict[str, list[Unit]] = {}
-        left_out: list[tuple[Task, Due]] = []
-        remarks: list[str] = []
+        plan = Plan()
         followers: dict[str, list[Task]] = {task.name: [] for task in chosen}
         for task in chosen:
             for name in task.after:
                 followers[name].append(task)
         for task in reversed(chosen):
-            mine = order if task.name in targets else Order(
+            is_target = task.name in targets
+            mine = order if is_target else Order(
                 since=order.since, until=order.until, lookback_days=order.lookback_days
             )  # fmt: skip
             if task.kind == "collector":
-                made[task.name] = [self._collection(task, mine, began_at=began_at, remarks=remarks)]
+                made[task.name] = [self._collection(task, mine, began_at=began_at, remarks=plan.remarks)]
             else:
                 wanted = [unit.key for follower in followers[task.name] for unit in made[follower.name] if unit.dues]
-                dues = self._dues(task, mine, wanted=wanted, is_target=task.name in targets)
-                if len(dues) >= MOST_CAUGHT_UP and mine.is_open:
-                    remarks.append(
-                        f"{task.name}: at most {MOST_CAUGHT_UP} missed slots are caught up unasked (`backfill`)"
-                    )
-                left_out += [(task, due) for due in dues if due.skip]
-                made[task.name] = self._units(task, [due for due in dues if not due.skip])
+                made[task.name] = self._runs(task, mine, wanted=wanted, is_target=is_target, plan=plan)
             for unit in made[task.name]:
-                unit.is_target = task.name in targets
-        units = [unit for task in chosen for unit in made[task.name]]
-        for unit in units:
+                unit.is_target = is_target
+        plan.units = [unit for task in chosen for unit in made[task.name]]
+        for unit in plan.units:
             self._connect(unit, made)
-        return Plan(units, left_out, remarks)
+        return plan
 
-    def _dues(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool) -> list[Due]:
-        """The slots of a task that are due: of its own, and those that what follows it is in need of."""
+    def _runs(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool, plan: Plan) -> list[Unit]:
+        """The units of a task that is no collector: slots of its own, and those that what follows it is in need of."""
         now = self._home.clock.now()
+        latest = latest_key(task, now)
         known, dues = Known(), list[Due]()
         if is_target or not task.is_adhoc:
             span = None if order.is_open else (order.since or "", order.until or "9999")
-            known = self._slots.known(task.name, order, latest=latest_key(task, now), span=span)
+            known = self._slots.known(task, order, latest=latest, span=span)
             dues = due_slots(task, known, now=now, order=order)
+        if len(dues) >= MOST_CAUGHT_UP and order.is_open:
+            plan.remarks.append(
+                f"{task.name}: at most {MOST_CAUGHT_UP} missed slots are caught up unasked (`backfill`)"
+            )
         if task.is_adhoc or task.partition:
-            have = {due.key for due in dues}
-            more = sorted({key for key in wanted if key not in have and _fits(task, key)})
-            wanted_ones = self._slots.of(task.name, more)
-            dues += [
-                slot_of(task, key, now=wanted_ones.asked_at(key, now))
-                for key in more
-                if wanted_ones.status(key) != "success"
-            ]
-        return sorted(dues, key=lambda due: (due.due_at, due.key))
+            dues += self._wanted(task, wanted, dues, now=now)
+        units = self._units(task, sorted((due for due in dues if not due.skip), key=lambda due: (due.due_at, due.key)))
+        if not units[0].disabled:
+            plan.left_out += [(task, due) for due in dues if due.skip]
+            later = overtaken(task, known, dues, latest=latest, now=now, order=order)
+            plan.overtaken += [(task, due) for due in later]
+        return units
+
+    def _wanted(self, task: Task, wanted: Sequence[str], dues: Sequence[Due], *, now: datetime) -> list[Due]:
+        """The slots that what follows a task is in need of, and that are neither done nor among those that are due."""
+        have = {due.key for due in dues}
+        more = sorted({key for key in wanted if key not in have and _fits(task, key)})
+        known = self._slots.of(task.name, more)
+        return [slot_of(task, key, now=known.asked_at(key, now)) for key in more if known.status(key) != "success"]
 
     def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:
         """A unit for each slot; one without a slot where there is nothing to do, or the task is disabled."""
@@ -295,12 +300,3 @@ def _fits(task: Task, key: str) -> bool:
     from .due import is_day
 
     return is_day(key) if task.partition else True
-
-
-def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) -> dict[str, str]:
-    """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
-    found: dict[str, str] = {}
-    for owner, (_, theirs) in slots.owners().items():
-        if owner != mine and not lock.is_gone(db_path, owner):
-            found.update(dict.fromkeys(theirs & set(tasks), owner))
-    return found

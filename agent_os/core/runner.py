@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .due import Order
     from .home import Home
-    from .lock import RunnerLock
     from .plan import Plan
     from .progress import Progress
 
@@ -47,7 +46,7 @@ class Runner:
         runner_lock.acquire()
         try:
             desk = Desk(self._home, self._setup, owner=runner_lock.owner)
-            plan = self._take(desk, targets, order, began_at=began_at, runner_lock=runner_lock)
+            plan = self._take(desk, targets, order, began_at=began_at)
             units = list(plan.units)
             is_idle = all(unit.is_over for unit in units)
             if not is_idle or (self._setup.outboxes and desk.outboxes_due() & set(self._setup.outboxes)):
@@ -61,27 +60,24 @@ class Runner:
             runner_lock.release()
         return units
 
-    def _take(
-        self, desk: Desk, targets: Collection[str], order: Order, *, began_at: str, runner_lock: RunnerLock
-    ) -> Plan:
+    def _take(self, desk: Desk, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
         """Close what the dead have left; have all slots of the plan or none; wait where the overlap policy says so."""
         planner = Planner(self._setup, home=self._home, store=self._store, slots=desk.slots)
         names = planner.names(targets)
-        patient: set[str] = set()
+        late: dict[str, str] = {}
         asked: set[str] = set()
         pause = SHORTEST_POLL_SECONDS
         while True:
-            gone = self._gone(desk, patient)
-            busy = {} if gone else desk.busy(names)
+            busy = desk.living.busy(names)  # a look, which costs no transaction
             if not busy:
                 with desk.db.atomic():
-                    for run_id in desk.bury(gone, number=runner_lock.number):
-                        text = "an earlier run was interrupted; what it had to do is due again"
-                        self._log.warning("run.interrupted", text, run=run_id)
-                    busy = desk.busy(names)
-                    if not busy:
+                    late, busy = desk.living.bury(late, names)
+                    if not late and not busy:
                         plan = planner.plan(targets, order, began_at=began_at)
                         desk.enlist(plan, order, targets)
+                if late:
+                    self._clock.sleep(machine.PATIENCE_SECONDS)
+                    continue
                 if not busy:
                     for remark in plan.remarks:
                         self._log.info("plan.remark", remark)
@@ -89,15 +85,6 @@ class Runner:
             self._refuse_overlap(desk, busy, targets, asked)
             self._clock.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
-
-    def _gone(self, desk: Desk, patient: set[str]) -> set[str]:
-        """The runners that are gone: their lock is free, or their lease is over and is not renewed in a moment."""
-        gone, late = desk.judge(patient)
-        if late - patient:
-            self._clock.sleep(machine.PATIENCE_SECONDS)
-            patient |= late
-            gone, _ = desk.judge(patient)
-        return gone
 
     def _refuse_overlap(self, desk: Desk, busy: Mapping[str, str], targets: Collection[str], asked: set[str]) -> None:
         """Raise BusyError where the policy of a target says so; else ask whoever has it to end, or just wait."""
@@ -109,7 +96,7 @@ class Runner:
                     f"{name} is already running" + (f" ({holder})" if holder else ""),
                     hint="nothing was done; what is due is done by that run, or by the next one",
                 )
-            if policy == "replace" and name not in asked:
+            if policy == "replace" and desk.may_cancel(name, busy[name]):
                 with desk.db.atomic():
                     desk.ask_to_cancel(name, busy[name])
             if name not in asked:

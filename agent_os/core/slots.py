@@ -7,7 +7,8 @@ FencedError has changed nothing, so that other changes of the same transaction s
 from __future__ import annotations
 
 from . import machine
-from .due import Known
+from .due import Known, shape_of
+from .errors import FencedError
 from .machine import Slot
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from .db import Database
     from .due import Due, Order
+    from .spec import Task
 
 INTERRUPTED = "interrupted: the program ended before the run did"
 
@@ -67,21 +69,26 @@ class Slots:
 
     # questions
 
-    def known(self, task: str, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
+    def known(self, task: Task, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
         """What `due` has to know of the slots of a task. `span`: keys from … up to, whatever their status."""
-        newest = self._db.one("SELECT max(key) FROM slots WHERE task = ? AND key <= ?", (task, latest))
+        newest = self._db.one(
+            "SELECT key FROM slots WHERE task = ? AND key <= ? AND key GLOB ? ORDER BY key DESC LIMIT 1",
+            (task.name, latest, shape_of(task)),
+        )
         rows = self._db.all(
             "SELECT key, status, attempts, due_at FROM slots INDEXED BY slots_unresolved"
             " WHERE task = ? AND status IN ('due', 'running', 'failed')",
-            (task,),
+            (task.name,),
         )
+        if task.is_adhoc and not order.key:
+            span = (latest, ":")  # the instants that are taken, from this one on
         if span:
             rows += self._db.all(
                 "SELECT key, status, attempts, due_at FROM slots WHERE task = ? AND key >= ? AND key < ?",
-                (task, *span),
+                (task.name, *span),
             )
         slots = {key: (status, attempts, due_at) for key, status, attempts, due_at in rows}
-        slots.update(self.of(task, {order.key, *order.keys, latest} - {""}).slots)
+        slots.update(self.of(task.name, {order.key, *order.keys, latest} - {""}).slots)
         return Known((newest[0] if newest else None) or "", slots)
 
     def of(self, task: str, keys: Iterable[str]) -> Known:
@@ -104,6 +111,14 @@ class Slots:
         for owner, task in self._db.all("SELECT DISTINCT owner, task FROM runs WHERE status = 'running'"):
             found.setdefault(owner, ("", set()))[1].add(task)
         return found
+
+    def cut_short(self, tasks: Iterable[str]) -> set[str]:
+        """Tasks of these that have a slot which is due and has been begun, and which nobody has."""
+        asked = (
+            "SELECT 1 FROM slots INDEXED BY slots_unresolved WHERE task = ? AND status IN ('due', 'running', 'failed')"
+            " AND status = 'due' AND owner = ''"
+        )
+        return {task for task in tasks if self._db.one(asked, (task,))}
 
     def output(self, task: str, key: str) -> Optional[str]:
         """What a slot that succeeded has handed on, as JSON text; None where there is none."""
@@ -166,6 +181,15 @@ class Slots:
             else:
                 self._write(task, due.key, after, reason="", now=now)
 
+    def notice(self, task: str, dues: Iterable[Due]) -> None:
+        """Write down slots that are due and have to wait for another run; one that is known stays as it is."""
+        now = self._db.now()
+        self._db.many(
+            "INSERT INTO slots(task, key, status, due_at, changed_at) VALUES (?, ?, 'due', ?, ?)"
+            " ON CONFLICT(task, key) DO NOTHING",
+            [(task, due.key, due.due_at, now) for due in dues],
+        )
+
     def leave_out(self, task: str, due: Due, *, owner: str) -> None:
         """Resolve an enlisted slot as skipped, for the reason that it carries."""
         before = self._row(task, due.key)
@@ -211,9 +235,13 @@ class Slots:
         self._insert(run, status="skipped", now=self._db.now(), error=reason)
 
     def check(self, claimed: Claimed) -> None:
-        """FencedError unless the run still has all the slots that it has not resolved."""
+        """FencedError unless the run still has all the slots that it has not resolved, and is not over."""
         for key, epoch in claimed.epochs.items():
             machine.check(self._row(claimed.task, key), epoch=epoch)
+        if not claimed.epochs and not self._db.one(
+            "SELECT 1 FROM runs WHERE id = ? AND status = 'running'", (claimed.run_id,)
+        ):
+            raise FencedError("this run is over: nothing more is kept of it", hint="`history` shows how it ended")
 
     def await_retry(  # noqa: PLR0913 (the columns of a row, all by name)
         self, claimed: Claimed, *, number: int, began_at: str, error: str, retry_at: str, output: str
@@ -293,6 +321,11 @@ class Slots:
         for day in days:
             row = self._db.one("SELECT read_at FROM slots WHERE task = ? AND key = ?", (claimed.task, day))
             self.resolve(claimed, (day,), "success" if row and row[0] else "failed", reason=reason)
+
+    def may_cancel(self, task: str, owner: str) -> bool:
+        """Whether a runner has a run of a task whose end nobody has asked for yet."""
+        asked = "SELECT 1 FROM runs WHERE status = 'running' AND cancel_at IS NULL AND task = ? AND owner = ?"
+        return self._db.one(asked, (task, owner)) is not None
 
     def ask_to_cancel(self, *, run_id: str = "", task: str = "", owner: str = "") -> int:
         """Ask the runner of a run, or of all runs of a task that it has, to end them. How many it was asked for."""
