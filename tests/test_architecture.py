@@ -19,7 +19,7 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock errors migrations money redactor text",
+    "clock errors groups migrations money redactor text",
     "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
     " strict_json",
     "db dotenv lock logger model spec",

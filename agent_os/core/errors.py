@@ -89,7 +89,7 @@ def out_of_memory() -> AgentOSError:
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_LIMIT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_LIMIT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}  # EAGAIN: no more processes or threads
 
 
 def os_failure(doing: str, error: OSError) -> AgentOSError:
