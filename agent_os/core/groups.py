@@ -35,14 +35,18 @@ if sys.platform == "win32":
         """As below, as far as a console reaches; `hard` ends the tree of processes that the child is the root of."""
         if hard:
             words = ["taskkill", "/T", "/F", "/PID", str(child.pid)]
-            subprocess.run(words, capture_output=True, check=False)  # noqa: S603 (our own words)
-            child.kill()
+            try:
+                subprocess.run(words, capture_output=True, check=False)  # noqa: S603 (our own words)
+            finally:
+                child.kill()
         else:
             child.send_signal(signal.CTRL_BREAK_EVENT)
 
     def has_rest(_: int) -> bool:
         """As below; here nobody can tell."""
         return False
+
+    is_at_work = has_rest
 
 else:
 
@@ -61,7 +65,7 @@ else:
         os.killpg(child.pid, signal.SIGKILL if hard else signal.SIGTERM)
 
     def has_rest(group: int) -> bool:
-        """Whether a group has outlived its first process, which has been waited for.
+        """Whether anything is left of a group whose first process has been waited for, be it a zombie.
 
         Its number is not given away while it lasts: a process that has it now is a stranger, and so is its group.
         """
@@ -74,3 +78,23 @@ else:
         except PermissionError:
             pass
         return False
+
+    def is_at_work(group: int) -> bool:
+        """Whether more than zombies is left of it: as PID 1 of many a container waits for nobody, those may stay."""
+        if not has_rest(group):
+            return False
+        try:
+            pids = [name for name in os.listdir("/proc") if name.isdigit()]
+        except OSError:
+            return True  # no /proc here: it may be
+        return any(_is_at_work(pid, group) for pid in pids)
+
+    def _is_at_work(pid: str, group: int) -> bool:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state, _, its_group = file.read().rpartition(b")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return False  # gone, or another user's
+        except OSError:
+            return True  # cannot be told, as without /proc
+        return int(its_group) == group and state not in (b"Z", b"X")

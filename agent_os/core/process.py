@@ -18,7 +18,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import ConfigError, PermanentError, os_failure
-from .groups import has_rest, ready_pipes, signal_group
+from .groups import has_rest, is_at_work, ready_pipes, signal_group
 from .text import plural, safe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _HEAD_BYTES = 64 * 1024
 _TAIL_BYTES = 192 * 1024
 _LINE_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
-_AHEAD_BYTES = 1024 * 1024  # of lines read before they are answered: more than a pipe holds
+_AHEAD_BYTES = 1024 * 1024  # of lines to read after the end of who wrote them: more than a pipe holds
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.2  # seconds without a look at stop(), the clocks and the child
 _PATIENCE_SECONDS = 1.0  # with what is left of a process that has ended, or should have
 _KILLED = -9
@@ -107,12 +107,12 @@ def run_process(  # noqa: PLR0913 (each is a choice of whoever runs a process; a
     counts as killed. What one that ends by itself leaves in the background is left alone.
 
     Without `talk` its stdin is empty, and stdout and stderr are one output. With `talk` it is a program of ours: each
-    line on its stdout (at most 64 MiB) is given to `talk`, and an answer that is not None is a line on its stdin, where
-    `first_input` came first; its output is stderr alone. Nothing else happens while `talk` works. If `talk` raises, the
-    group is ended like that, and the error passed on. Its stdin ends with this call, and when we are killed: so it can
-    know. Any other program goes on then. Signals that are ignored here are ignored by it too, as with nohup.
+    line on its stdout (at most 64 MiB) is given to `talk`, an answer that is not None is sent to its stdin as a line,
+    after `first_input`; its output is stderr alone. Nothing else happens while `talk` works. If `talk` raises, the
+    group is ended as above and the error passed on. Its stdin ends when this call does or when we are killed, which is
+    how it learns of that; without `talk` a program then goes on. Signals ignored here are ignored by it too (nohup).
 
-    PermanentError: program or folder are not what they should be. As `os_failure` has it: the machine refuses.
+    Raises PermanentError where the program or its folder will not do, else what `os_failure` makes of a refusal.
     """
     if sys.platform != "win32" and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         raise ConfigError("SIGCHLD is ignored here, which hides all exit codes", hint="start this program otherwise")
@@ -134,6 +134,7 @@ class _Run:
     def __init__(self, name: str, *, clock: Clock, talk: Optional[Talk], first_input: bytes) -> None:
         self._name = name
         self._clock = clock
+        self._started_at, self._started = clock.now(), clock.monotonic()
         self._talk = talk
         self._capture = Capture()
         self._readers: dict[FileIO, Callable[[bytes], None]] = {}
@@ -141,8 +142,8 @@ class _Run:
         self._unsent = bytearray(first_input)
         self._lines: deque[bytes] = deque()  # whole ones, not answered yet
         self._line = bytearray()  # the one that has no end yet
-        self._ahead = 0  # bytes read since no line was waiting; once it is over: since then
-        self._is_over = False
+        self._has_ended = False
+        self._ahead = 0  # bytes read of lines since then
 
     def start(self, words: Sequence[str], *, env: Mapping[str, str], cwd: str, ends: contextlib.ExitStack) -> None:
         """Start it. Our ends of its pipes are closed with `ends`, the child's own as soon as it has them."""
@@ -175,24 +176,24 @@ class _Run:
 
     def to_its_end(self, timeout_seconds: Optional[float], *, stop: Callable[[], bool], grace_seconds: float) -> Ended:
         """Listen until it has ended by itself or was made to, and then for what it left unread."""
-        started_at = self._clock.now()
         limit = math.inf if timeout_seconds is None else timeout_seconds
-        is_stopped = False
+        is_stopped = is_late = False
 
-        def is_over() -> bool:
-            nonlocal is_stopped
-            if self._has_exited():
-                return True
-            is_stopped = stop()
-            return is_stopped or (self._clock.now() - started_at).total_seconds() >= limit
+        def is_enough() -> bool:
+            nonlocal is_stopped, is_late
+            is_stopped = is_stopped or (not is_late and stop())
+            seconds = (self._clock.now() - self._started_at).total_seconds()
+            seconds = max(seconds, self._clock.monotonic() - self._started)
+            is_late = not is_stopped and (is_late or seconds >= limit)
+            return is_stopped or is_late
 
-        self._listen(is_over, limit)
-        is_late = self._child.returncode is None and not is_stopped
-        if is_late or is_stopped:
+        self._listen(lambda: self._has_exited() or is_enough(), limit)
+        if self._child.returncode is None and is_enough():
             self._end(grace_seconds)
-        self._is_over, self._ahead = True, 0
+        self._has_ended, self._ahead = True, 0
         self._listen(lambda: not self._readers, _PATIENCE_SECONDS)
-        while self._lines:
+        patient_until = self._clock.monotonic() + _PATIENCE_SECONDS
+        while self._lines and (self._clock.monotonic() < patient_until or not is_enough()):
             self._answer()
         code = self._child.returncode
         return Ended(_KILLED if code is None else code, self._capture.text(), is_late, is_stopped, bool(self._readers))
@@ -206,7 +207,7 @@ class _Run:
     def _end(self, grace_seconds: float) -> None:
         try:
             self._signal(hard=False)
-            self._listen(lambda: self._has_exited() and not has_rest(self._child.pid), grace_seconds)
+            self._listen(lambda: self._has_exited() and not is_at_work(self._child.pid), grace_seconds)
         finally:
             self._signal(hard=True)
             self._listen(self._has_exited, _PATIENCE_SECONDS)
@@ -231,14 +232,12 @@ class _Run:
 
     def _move(self, seconds: float) -> bool:
         """Answer one line, or else wait so many seconds for a pipe; move what can be. Whether anything was."""
-        has_line = bool(self._lines) and not self._is_over
+        has_line = bool(self._lines) and len(self._unsent) < _LINE_BYTES and not self._has_ended
         if has_line:
             self._answer()
-        elif not self._is_over:
-            self._ahead = 0
-        is_full = self._ahead >= _AHEAD_BYTES or len(self._unsent) >= _LINE_BYTES
+        is_full = self._ahead >= _AHEAD_BYTES if self._has_ended else self._lines
         reading = [pipe for pipe, taker in self._readers.items() if taker != self._hear or not is_full]
-        writing = [self._stdin] if self._stdin and self._unsent and not self._is_over else []
+        writing = [self._stdin] if self._stdin and self._unsent and not self._has_ended else []
         ready = ready_pipes(reading, writing, 0 if has_line else seconds)
         for pipe in ready:
             if pipe is self._stdin:
@@ -263,7 +262,7 @@ class _Run:
 
     def _answer(self) -> None:
         answer = self._talk(self._lines.popleft()) if self._talk else None
-        if answer is not None:
+        if answer is not None and not self._has_ended:
             self._unsent += answer + b"\n"
 
     def _send(self, stdin: FileIO) -> None:
@@ -288,7 +287,7 @@ def _pipe(readers: contextlib.ExitStack, writers: contextlib.ExitStack) -> tuple
 def _not_started(name: str, error: Exception, *, cwd: str) -> AgentOSError:
     """What a refused start becomes. NUL in a word is a ValueError."""
     number = error.errno if isinstance(error, OSError) else None
-    if number in _ABSENT | _DENIED and (getattr(error, "filename", None) == cwd or not os.path.isdir(cwd)):
+    if number in _ABSENT | _DENIED and not (os.path.isdir(cwd) and os.access(cwd, os.X_OK)):
         why = "may not be entered" if os.path.isdir(cwd) else "is no folder" if os.path.lexists(cwd) else "is not there"
         return PermanentError(f"cannot start {name}: its folder {safe(cwd)} {why}", hint="check the path, or create it")
     for numbers, reason, hint in _REFUSALS:
