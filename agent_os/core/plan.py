@@ -217,12 +217,14 @@ class Planner:
             return unit
         now = iso(self._home.clock.now())
         today = now[:10]
-        span = unit.span = order.span(today=today, first=self._store.first_day(task.name))
+        days = order.keys_of(task.name)
+        named = Window(days[0], add_days(days[-1], 1)) if days else None
+        span = unit.span = named or order.span(today=today, first=self._store.first_day(task.name))
         reads = self._store.reads(task.name, span)
         if any(read.at > now for read in reads.values()):
             remarks.append(f"{task.name}: some days were read later than now; they are read again")
-        due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
-        if order.is_open:
+        due = days or due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
+        if order.is_open and not days:
             wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task.name))
             if len(due) < len(wanted):
                 remarks.append(

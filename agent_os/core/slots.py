@@ -84,7 +84,7 @@ class Slots:
                 "SELECT key, status, attempts, due_at FROM slots WHERE task = ? AND key >= ? AND key < ?",
                 (task, *span),
             )
-        for key in {order.key, *order.keys, latest} - {""}:
+        for key in {order.key, *order.keys_of(task), latest} - {""}:
             rows += self._db.all(
                 "SELECT key, status, attempts, due_at FROM slots WHERE task = ? AND key = ?", (task, key)
             )
