@@ -65,6 +65,7 @@ class Loop:
         self._active: dict[Unit, Work] = {}
         self._began: dict[Unit, float] = {}
         self._retries: list[tuple[float, int, Unit]] = []
+        self._look_at = 0.0
         self._is_stopping = False
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
@@ -112,6 +113,7 @@ class Loop:
 
     def _turn(self) -> None:
         """One transaction: what was handed over, and the claims of what may begin. Then everyone is told."""
+        self._look_for_cancelled()
         events = self._gather()
         starts = self._startable()
         is_renewal = self._desk.is_renewal_due()
@@ -139,7 +141,6 @@ class Loop:
         try:
             return [self._crew.wait(max(0.001, min(HEARD_EVERY_SECONDS, left)))]
         except Empty:
-            self._look_for_cancelled()
             return []
 
     def _may_start(self) -> bool:
@@ -197,7 +198,7 @@ class Loop:
 
     def _take_end(self, unit: Unit, what: Any) -> Tell:
         """Inside the transaction: a body has come to its end."""
-        if unit not in self._active and not isinstance(what, Cancelled):
+        if not self._desk.has(unit):
             return self._crew.forget_stray  # its run was cancelled while it could not be ended
         unit.output = getattr(what, "output", "")
         error = what.error if isinstance(what, Printed) else what if isinstance(what, BaseException) else None
@@ -288,7 +289,13 @@ class Loop:
     # the end
 
     def _look_for_cancelled(self) -> None:
-        """Has anyone asked for the end of a run? Processes and requests are ended; a thread is left to itself."""
+        """Has anyone asked for the end of a run? Processes and requests are ended; a thread is left to itself.
+
+        Asked by the clock, not when nothing else is to be done: a run that has much to hand over leaves no such time.
+        """
+        if self._clock.monotonic() < self._look_at:
+            return
+        self._look_at = self._clock.monotonic() + HEARD_EVERY_SECONDS
         for run_id in self._desk.cancelled():
             for unit in [*self._active, *(each for _, _, each in self._retries)]:
                 if unit.run_id == run_id and not unit.is_cancelled:
