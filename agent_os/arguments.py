@@ -26,6 +26,11 @@ VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
     "results": "tokens and cost by day and provider",
     "history": "the runs of the past, newest first",
+    "show": "one run in full: why it failed, its attempts, steps, effects, output and log",
+    "cancel": "end a run that is under way",
+    "retry": "run what failed again; steps that were done are kept",
+    "replay": "run a slot again though it is done, all of it or from a step on",
+    "backfill": "run the slots of the past that are missing",
     "gaps": "days that are missing, and why",
     "config": "every setting and where it comes from",
     "demo": "the whole thing on invented data, in ten seconds, without a key",
@@ -243,7 +248,10 @@ def _parser(verb: str) -> ArgumentParser:
     _add(parser, {**COMMON, **RUN})
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for name, text in VERBS.items():
-        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+        sub = verbs.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False,
+            argument_default=argparse.SUPPRESS,  # what was said before the verb stands
+        )  # fmt: skip
         _add(sub, COMMON)
         if name == verb:
             module = __import__(f"{__package__}.commands.{name.replace('-', '_')}", fromlist=["add_arguments"])

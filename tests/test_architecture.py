@@ -24,7 +24,7 @@ RANKS = (
     " strict_json",
     "app_code db dotenv ini_file lock logger model printing spec",
     "config due ledger opening retry",
-    "export http_answer ini journal slots store",
+    "chronicle export http_answer ini journal logbook slots store",
     "http_client",
     "home",
     "app collector",
@@ -110,7 +110,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|slots|journal|ledger|opening|columns|export)\.py|commands/demo\.py",
+    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|opening|columns|export)\.py|commands/demo\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",

@@ -33,20 +33,27 @@ class Home:
 
     def store(self, *, write: bool = False) -> Store:
         """The database of this home: opened once, to read or to write; made by the first writer."""
+        self.refuse_no_path()
+        if self._store is None:
+            opened = open_to_write if write else open_to_read
+            self._store = Store(opened(self.db_path, clock=self.clock))
+        return self._store
+
+    def refuse_no_path(self) -> None:
+        """Raise ConfigError where no database is named."""
         if not self.db_path:
             source = self.settings.find("AGENT_OS_DB_PATH")[1]
             raise ConfigError(
                 f"AGENT_OS_DB_PATH is empty (from {source})",
                 hint="let it name a file, or leave it out: the default is agent_os.db",
             )
-        if self._store is None:
-            opened = open_to_write if write else open_to_read
-            self._store = Store(opened(self.db_path, clock=self.clock))
-        return self._store
 
-    def reading(self) -> Reading:
-        """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on."""
-        return Reading(self)
+    def reading(self, *, or_empty: bool = False) -> Reading:
+        """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on.
+
+        With `or_empty`, a database that does not exist yet reads as one without a row.
+        """
+        return Reading(self, or_empty=or_empty)
 
     def connect(self, hosts: Sequence[str], *, log: Log) -> HttpClient:
         """An HTTP client for one thread: its own connections, to these hosts and to those that the user allowed."""
@@ -83,12 +90,14 @@ class Home:
 class Reading:
     """The database, open for reading alone, in the thread that enters."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, or_empty: bool) -> None:
         self._home = home
+        self._or_empty = or_empty
         self._store: Optional[Store] = None
 
     def __enter__(self) -> Store:
-        self._store = Store(open_to_read(self._home.db_path, clock=self._home.clock))
+        self._home.refuse_no_path()
+        self._store = Store(open_to_read(self._home.db_path, clock=self._home.clock, or_empty=self._or_empty))
         return self._store
 
     def __exit__(self, *_: object) -> None:

@@ -27,9 +27,14 @@ _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.s
 _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documents", "iCloud Drive")
 
 
-def open_to_read(path: str, *, clock: Clock) -> Database:
-    """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged."""
+def open_to_read(path: str, *, clock: Clock, or_empty: bool = False) -> Database:
+    """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged.
+
+    With `or_empty`, an empty one in memory stands for a file that is still to be made.
+    """
     if not _exists(path):
+        if or_empty:
+            return _empty(path, clock)
         raise ConfigError(f"there is no database at {path} yet", hint="run `--task run_all` first, or give --home")
     db = Database(path, _connect(path, "ro"), clock=clock)
     try:
@@ -69,6 +74,15 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
     except BaseException:
         db.close()
         raise
+    return db
+
+
+def _empty(path: str, clock: Clock) -> Database:
+    """A database without a row, in no file."""
+    db = Database(path, sqlite3.connect(":memory:", isolation_level=None), clock=clock)
+    for _, statements in MIGRATIONS:
+        for statement in statements:
+            db.run(statement)
     return db
 
 
