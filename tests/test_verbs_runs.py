@@ -102,6 +102,16 @@ def keyed(ctx):
     return "opened"
 
 
+@app.limit("money")
+def money(ask):
+    return not is_there("broken")
+
+
+@app.task(cost_limit="money")
+def paid(ctx):
+    """What costs something."""
+
+
 @app.task
 def sleepy(ctx):
     while not ctx.stopped:
@@ -514,6 +524,7 @@ def test_a_run_that_is_busy_hears_that_it_is_cancelled_and_leaves_nothing_afterw
     answer = house.run("cancel", run)
     process.communicate(timeout=30)
     assert (answer.code, answer.out) == (0, f"run {run} of busy {slot} was cancelled\n")
+    assert process.returncode == 1
     (ended,) = house.rows("SELECT finished_at FROM runs WHERE id = ?", run)[0]
     assert house.rows("SELECT count(*) > 0 FROM steps WHERE run_id = ?", run) == [(1,)]
     assert house.rows("SELECT name FROM steps WHERE run_id = ? AND done_at > ?", run, ended) == []
@@ -737,7 +748,7 @@ def test_retry_asks_a_provider_for_the_days_that_failed(world: World) -> None:
     assert world.run("--task", "fetch_openai", "--since", early, "--until", late).code == 1
     world.write_env()
     before = len(world.sandbox.requests("openai"))
-    answer = world.run("retry", "--failed", "--json")
+    answer = world.run("retry", "last", "--json")
     assert answer.code == 0, answer.err
     outcome = answer.outcomes["openai"]
     assert (outcome["status"], outcome["days_new"], outcome["days_missing"]) == ("success", 23, 0)
@@ -749,6 +760,30 @@ def test_retry_asks_a_provider_for_the_days_that_failed(world: World) -> None:
     assert set(world.stored("openai")) == days
     assert world.stored("openai") == world.truth("openai", sorted(days))
     assert world.stored("anthropic") == {}
+
+
+def test_retry_asks_again_for_days_that_were_to_be_read_once_more(world: World) -> None:
+    """What is stored of them stays and counts; that the second reading failed is no reason to leave it at that."""
+    since, until = world.day(60), world.day(50)
+    words = ("--task", "fetch_openai", "--since", since, "--until", until)
+    world.run(*words)
+    world.sandbox.ledger.restate("openai", world.day(55), factor="0.5")
+    world.write_env(OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    assert world.run(*words, "--force").code == 1
+    world.write_env()
+    outcome = world.run("retry", "last", "--json").outcomes["openai"]
+    assert (outcome["status"], outcome["restated"]) == ("success", [world.day(55)])
+
+
+def test_what_a_limit_has_put_off_has_not_failed(house: House) -> None:
+    """It is due again after a run that succeeded: that is no failure to make good."""
+    house.run("--task", "paid", "--key", "a")
+    house.touch("broken")
+    assert "says no" in house.run("replay", "last").out
+    assert house.slots("paid") == {"a": "due"}
+    house.mend()
+    answer = house.run("retry", "--failed")
+    assert (answer.code, answer.err) == (0, "nothing has to be run again\n")
 
 
 # --- replay
@@ -797,13 +832,13 @@ def test_replay_has_the_same_slot_whatever_is_due(house: House) -> None:
 
 def test_replay_asks_a_provider_for_the_same_days_again(world: World) -> None:
     """The whole window, settled or not; what was restated is replaced."""
-    since, until = world.day(60), world.day(50)
+    since, until = world.day(500), world.day(490)
     world.run("--task", "fetch_openai", "--since", since, "--until", until)
-    world.sandbox.ledger.restate("openai", world.day(55), factor="0.5")
+    world.sandbox.ledger.restate("openai", world.day(495), factor="0.5")
     answer = world.run("replay", "last", "--json")
     outcome = answer.outcomes["openai"]
-    assert (outcome["days_new"], outcome["restated"], outcome["since"]) == (0, [world.day(55)], since)
-    assert world.stored("openai") == world.truth("openai", [world.day(back) for back in range(60, 50, -1)])
+    assert (outcome["days_new"], outcome["restated"], outcome["since"]) == (0, [world.day(495)], since)
+    assert world.stored("openai") == world.truth("openai", [world.day(back) for back in range(500, 490, -1)])
 
 
 # --- backfill
