@@ -36,6 +36,9 @@ def setup_of(home: Home, *, app: str = "", jobs: int = 0) -> Setup:
         faults = [fault for each in apps for fault in each.faults]
         faults += [fault for task in outboxes.values() for fault in task.faults]
         check(tasks, faults=faults, limits=limits, cost_limits=cost_limits)
+    for task in tasks.values():
+        if task.kind == "collector" and task.collector.name in limits:
+            task.limits = (task.collector.name,)  # a limit named like a provider is about its collector
     return Setup(
         tasks,
         collectors={name: _collector(task, home) for name, task in tasks.items() if task.kind == "collector"},

@@ -20,17 +20,17 @@ HOUSE = ROOT / "agent_os"
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
     "clock crontab errors groups migrations money redactor text",
-    "archive columns cron days files http_target http_tls http_wire json_value machine process progress signals"
-    " strict_json",
-    "app_code db dotenv ini_file lock logger model printing spec",
+    "archive columns cron days files http_target http_tls http_wire json_value machine process progress reasons"
+    " signals strict_json",
+    "app_code db dotenv http_request ini_file lock logger model printing spec",
     "config due ledger opening retry",
-    "chronicle export http_answer ini journal logbook slots store",
+    "chronicle export http_answer http_connector ini journal logbook slots store",
     "http_client",
     "home",
     "app collector",
     "apps context",
     "bodies plan",
-    "child desk",
+    "agenda child desk",
     "crew",
     "loop",
     "runner",

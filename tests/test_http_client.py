@@ -89,18 +89,22 @@ class Bench:
         return caught.value
 
 
-@pytest.fixture
-def make(tmp_path):
-    """Makes clients; all are closed at the end."""
+def benches(kind, folder):
+    """Yields what makes clients; all are closed at the end."""
     made = []
 
     def make(**options):
-        made.append(Bench(tmp_path / f"agent{len(made)}.log", **options))
+        made.append(kind(folder / f"agent{len(made)}.log", **options))
         return made[-1]
 
     yield make
     for bench in made:
         bench.close()
+
+
+@pytest.fixture
+def make(tmp_path):
+    yield from benches(Bench, tmp_path)
 
 
 @pytest.fixture
@@ -787,12 +791,10 @@ def test_an_address_that_swallows_packets_leaves_time_for_the_next(bench, monkey
 # TLS and proxies
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A self-signed certificate for this machine and for api.example.test."""
+def make_certificate(folder):
+    """A self-signed certificate for this machine and for api.example.test: its file, and a server's context with it."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the openssl program")
-    folder = tmp_path_factory.mktemp("tls")
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:api.example.test"
     key, made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"], ["-x509", "-days", "2"]
     command = ["openssl", "req", *made, *key, "-subj", "/CN=test", "-addext", names]
@@ -801,6 +803,11 @@ def certificate(tmp_path_factory):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert", folder / "key")
     return str(folder / "cert"), context
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_a_certificate_that_is_trusted_is_spoken_to(certificate, make):

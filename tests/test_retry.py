@@ -126,6 +126,13 @@ def test_a_wait_that_was_asked_for_is_waited_in_full():
         assert 7.0 <= waits[0] <= 7.5
 
 
+def test_an_error_that_ends_it_keeps_what_it_knows():
+    """Also that something may have happened: whoever hands in a call that sends is not told less for it."""
+    error = give_up(Retry(attempts=2), Tries(TestClock(), *failures(9, may_have_happened=True)))
+    assert error.may_have_happened
+    assert not give_up(Retry(attempts=2), Tries(TestClock(), *failures(9))).may_have_happened
+
+
 def test_zero_asked_is_the_usual_wait():
     """`Retry-After: 0` is no leave to hammer."""
     assert run(Retry(), Tries(TestClock(), *failures(1, retry_after=0.0)))[1] == [0.5]

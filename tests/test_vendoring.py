@@ -23,6 +23,7 @@ LONG = (
     "test_sandbox.py",
     "test_sandbox_reports.py",
     "test_http_client.py",
+    "test_http_post.py",
     "test_opening.py",
 )
 

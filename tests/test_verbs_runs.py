@@ -809,7 +809,7 @@ def test_replay_from_a_step_reads_what_is_before_it(house: House) -> None:
     assert house.run("replay", "last", "--from-step", "second").code == 0
     assert house.notes() == [f"second {day}"]
     answer = house.run("replay", "last", "--from-step", "third")
-    assert answer.code == 1
+    assert answer.code == 2
     assert f"daily {day} has no step 'third'" in answer.err
     assert "first, second" in answer.err
     assert house.notes() == []

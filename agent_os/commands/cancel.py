@@ -36,7 +36,7 @@ def execute(args: Any) -> int:
     if run.status != "running":
         return tell(args, run, f"is over already: {run.status}")
     db = home.store(write=True).db
-    if lock.is_free(home.db_path, run.owner):
+    if lock.is_gone(home.db_path, run.owner):
         with db.atomic():
             Slots(db).interrupt(run.owner)
         home.log.debug("run.interrupted", "its runner was gone: closed", task=run.task, run=run.id)

@@ -73,7 +73,7 @@ def runner_of(run: Run, home: Home) -> dict[str, Any]:
     """Who had the run: its name; and while it is running, whether that one still lives, and in which process."""
     known: dict[str, Any] = {"name": run.owner, "is_alive": None, "process": None}
     if run.status == "running":
-        known["is_alive"] = not lock.is_free(home.db_path, run.owner)
+        known["is_alive"] = not lock.is_gone(home.db_path, run.owner)
         known["process"] = (lock.holder(home.db_path, run.owner) or None) if known["is_alive"] else None
     return known
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .home import Home
 
 
+OUTBOX_RETRIES = 3  # how often a start waits a moment for messages that are not taken at once
+
+
 class Result(NamedTuple):
     """The headline of one provider's day. `cost_nano`: 10^-9 of `currency`; None and unknown are the same thing."""
 
@@ -109,7 +112,7 @@ class App:
         """
 
         def register(fn: Callable[..., Any]) -> Callable[..., Any]:
-            options = {"needs": needs, "retries": retries}
+            options = {"needs": needs, "retries": OUTBOX_RETRIES if retries is None else retries}
             task = self._declare(name, "outbox", options, doc=fn.__doc__)
             task.function = fn
             if name in self.outboxes:

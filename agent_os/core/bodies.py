@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 TRY_LATER = 75  # a command's way to say: not now (EX_TEMPFAIL of sysexits.h)
 OUTPUT_BYTES = 64 * 1024  # of what a command printed that is handed on to what comes after it
 MOST_TRIES = 20  # of a message before it is parked
-_RETRY_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0  # for the time of a message, within one start
+_RETRY_SECONDS = 2.0
 
 
 class Work:
@@ -54,6 +55,7 @@ class Work:
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.open_day = ""
+        self.took = 0.0  # seconds that its body has taken
 
     @property
     def has_process(self) -> bool:
@@ -160,7 +162,7 @@ def collect(work: Work) -> End:
     try:
         for number, window in enumerate(work.windows, 1):
             if work.stopped():
-                break
+                raise TransientError("it was stopped")
             if len(work.windows) > 1:
                 work.say(f"window {number} of {len(work.windows)}")
             try:
@@ -181,9 +183,13 @@ def collect(work: Work) -> End:
 
 
 def deliver(work: Work) -> End:
-    """Send what waits in an outbox, oldest first. A message that is not taken now waits for its time, or is parked."""
+    """Send what waits in an outbox, oldest first. A message that is not taken waits for its time, or is parked.
+
+    A short wait is waited for, as another attempt of this run; longer ones are for the next start.
+    """
     ctx = work.context()
-    sent, parked, soonest = 0, 0, None
+    counts = {"sent": 0, "parked": 0, "waiting": 0}
+    waits: list[float] = []
     try:
         for number, key, payload, tries in work.call("messages"):
             if work.stopped():
@@ -192,26 +198,20 @@ def deliver(work: Work) -> End:
             try:
                 receipt = ctx.effect(f"send {key}", _sending(work, ctx, message), policy="at_least_once")
                 work.call("message", number=number, status="sent", receipt_json=to_json(receipt, f"receipt of {key}"))
-                sent += 1
+                counts["sent"] += 1
             except Exception as error:  # noqa: BLE001 (whatever a sender does, the other messages have their turn)
                 wait = _wait_of(error, tries + 1)
-                if wait is None:
-                    parked += 1
-                    ctx.log.warning("message.parked", f"{work.task.name}: message {key} was parked: {error}")
-                else:
-                    soonest = wait if soonest is None else min(soonest, wait)
-                reason = f"{type(error).__name__}: {error}" if not isinstance(error, AgentOSError) else error.message
-                work.call(
-                    "message", number=number, status="parked" if wait is None else "waiting", wait=wait, error=reason
-                )
+                status = "parked" if wait is None else "waiting"
+                counts[status] += 1
+                waits += [] if wait is None else [wait]
+                reason = error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
+                work.call("message", number=number, status=status, wait=wait, error=reason)
+                ctx.log.warning("message.unsent", f"{work.task.name}: {key} was not sent ({status}): {reason}")
     finally:
         ctx.close()
-    if soonest is not None:
-        raise TransientError(
-            f"outbox {work.task.name}: a message has to wait {soonest:.0f} s", retry_after=soonest,
-            hint="it is sent when its time has come; `outbox` lists what waits",
-        )  # fmt: skip
-    return End(f"{sent} sent" + (f", {parked} parked" if parked else ""))
+    if waits and min(waits) <= PATIENCE_SECONDS and work.facts.attempt <= work.task.retries:
+        raise TransientError("messages wait for their time", retry_after=min(waits))
+    return End(", ".join(f"{count} {status}" for status, count in counts.items() if count))
 
 
 def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:
@@ -222,5 +222,5 @@ def _wait_of(error: Exception, tries: int) -> Optional[float]:
     """For how long a message waits that was not taken; None: it is parked."""
     if not isinstance(error, TransientError) or tries >= MOST_TRIES:
         return None
-    doubled: float = _RETRY_SECONDS * 2.0 ** min(tries - 1, 10)
+    doubled: float = _RETRY_SECONDS * 2.0 ** min(tries - 1, 20)
     return max(error.retry_after or 0.0, 0.0) or min(doubled, 6 * 3600.0)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .archive import PACKAGE, is_single_file, location, self_command
 from .bodies import End, Printed, Work, failure_of
 from .context import Facts
-from .errors import AgentOSError, ConfigError, FencedError, PermanentError, TransientError
+from .errors import AgentOSError, ConfigError, FencedError, PermanentError, TaskError, TransientError
 
 if TYPE_CHECKING:
     from typing import BinaryIO, Optional
@@ -153,6 +153,7 @@ def _as_json(error: BaseException) -> dict[str, Any]:
         "message": error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}",
         "hint": getattr(error, "hint", "") or "",
         "retry_after": getattr(error, "retry_after", None),
+        "may_have_happened": getattr(error, "may_have_happened", False),
         "trace": "" if ours else "".join(format_exception(type(error), error, error.__traceback__)),
     }
 
@@ -170,6 +171,6 @@ def _as_error(said: dict[str, Any]) -> Exception:
     if kind is None:
         return ForeignError(said["message"], said["trace"])
     error = kind(said["message"], hint=said["hint"])
-    if isinstance(error, TransientError):
-        error.retry_after = said["retry_after"]
+    if isinstance(error, TaskError):
+        error.retry_after, error.may_have_happened = said["retry_after"], said["may_have_happened"]
     return error

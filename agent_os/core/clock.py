@@ -36,8 +36,8 @@ def iso(moment: datetime) -> str:
     """`2026-11-22T05:00:00.123Z`: how every instant is stored and shown; sorts as text."""
     from datetime import timezone
 
-    utc = moment.astimezone(timezone.utc)
-    return f"{utc.strftime('%Y-%m-%dT%H:%M:%S')}.{utc.microsecond // 1000:03d}Z"
+    utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def from_iso(text: str) -> datetime:

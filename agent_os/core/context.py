@@ -179,7 +179,7 @@ class Context:
         try:
             value = call()
         except Exception as error:
-            is_known = isinstance(error, TaskError) and not getattr(error, "may_have_happened", False)
+            is_known = isinstance(error, TaskError) and not error.may_have_happened
             status = "failed" if is_known or policy == "at_least_once" else "ambiguous"
             self._call("conclude", key=key, status=status, error=f"{type(error).__name__}: {error}")
             raise

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .bodies import End, Work
+    from .clock import Clock
     from .plan import Unit
 
     Answer = SimpleQueue[Any]
@@ -25,8 +26,9 @@ _RAISE = "raise the limit of processes or memory (ulimit -u, ulimit -v) and star
 class Crew:
     """At most so many threads, started when there is work for them."""
 
-    def __init__(self, *, most: int) -> None:
+    def __init__(self, *, most: int, clock: Clock) -> None:
         self._most = most
+        self._clock = clock
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._todo: SimpleQueue[Optional[tuple[Unit, Work]]] = SimpleQueue()
         self._unanswered: set[Answer] = set()
@@ -117,10 +119,12 @@ class Crew:
                 return
             unit, work = given
             end: Any
+            began = self._clock.monotonic()
             try:
                 end = _body(work)
             except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one task is its own)
                 end = error
+            work.took = self._clock.monotonic() - began
             self._events.put((unit, end, None))
             del given, unit, work, end
 

@@ -10,6 +10,7 @@ import os
 import sqlite3
 
 from . import files
+from .clock import iso
 from .errors import AgentOSError, BusyError, ResourceError, StoreError, os_failure
 
 TYPE_CHECKING = False
@@ -38,6 +39,11 @@ class Database:
         self.identity: Optional[Identity] = None
         self._lock_fd = lock_fd
         self._patience = BUSY_SECONDS
+        self._now = ""
+
+    def now(self) -> str:
+        """The instant as it is stored: within a transaction one and the same, since all of it happens at once."""
+        return self._now or iso(self.clock.now())
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute one statement."""
@@ -151,11 +157,13 @@ class Atomic:
         except BaseException:
             db.unlock()
             raise
+        db._now = iso(db.clock.now())  # noqa: SLF001 (a part of it)
 
     def __exit__(
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         db = self._db
+        db._now = ""  # noqa: SLF001
         try:
             if kind is None:
                 commits = self._count()

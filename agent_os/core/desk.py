@@ -11,7 +11,7 @@ from datetime import timedelta
 from . import lock, machine
 from .clock import iso
 from .due import latest_key, slot_of
-from .errors import AgentOSError, FencedError, PermanentError, TaskError
+from .errors import AgentOSError, FencedError, PermanentError, TaskError, UsageError
 from .journal import Journal
 from .lock import new_id
 from .plan import Unit, busy_with
@@ -19,7 +19,7 @@ from .slots import Claimed, RunRow, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any, Optional
 
     from .bodies import End, Work
@@ -61,9 +61,9 @@ class Desk:
         for owner, (lease_until, _) in self.slots.owners().items():
             if owner == self.owner:
                 continue
-            is_free = lock.is_free(self.db.path, owner)
+            is_over = lock.is_gone(self.db.path, owner)
             if machine.is_gone(
-                lock_is_free=is_free, lease_until=lease_until or now, now=now, was_patient=owner in patient
+                lock_is_free=is_over, lease_until=lease_until or now, now=now, was_patient=owner in patient
             ):
                 gone.add(owner)
             elif lease_until and lease_until < now:
@@ -100,9 +100,12 @@ class Desk:
         """The runs of this runner whose end somebody has asked for."""
         return self.slots.cancelled(self.owner)
 
-    def give_up(self, reason: str) -> None:
-        """The runner ends: close its runs, and leave its slots due."""
+    def give_up(self, reason: str, *, units: Iterable[Unit]) -> None:
+        """The runner ends: close its runs, with what they had printed, and leave its slots due."""
         self.slots.interrupt(self.owner, reason=reason)
+        for unit in units:
+            if unit.output and not unit.is_over:
+                self.slots.keep_output(unit.run_id, self._hide(unit.output))
 
     # units
 
@@ -122,7 +125,7 @@ class Desk:
     def _forget_steps(self, unit: Unit, order: Order) -> None:
         if not self.journal.forget_steps(unit.task.name, unit.key, since=order.from_step):
             known = sorted(self.journal.steps(unit.task.name, unit.key))
-            raise PermanentError(
+            raise UsageError(
                 f"{unit.label} has no step {order.from_step!r}",
                 hint=f"its steps are {', '.join(known)}" if known else "it has no steps yet",
             )
@@ -252,13 +255,15 @@ class Desk:
         claimed = self._claims[unit]
         self.slots.check(claimed)
         remembered = end.remembered
+        messages = remembered.get("messages") or ()
+        self._check_outboxes(unit, messages)
         output_json = None
         if unit.collector is None:
             from .json_value import to_json
 
             output_json = to_json(end.value, f"what task {unit.task.name} returns")
         self.journal.keep_state(unit.task.name, remembered.get("state") or {}, run_id=unit.run_id)
-        self._post(unit, remembered.get("messages") or ())
+        self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
             self.journal.settle(unit.run_id, remembered.get("spent"))
         if unit.collector:  # a day that was not over and not answered is due again
@@ -269,14 +274,13 @@ class Desk:
         )  # fmt: skip
         del self._claims[unit]
 
-    def _post(self, unit: Unit, messages: Collection[Any]) -> None:
+    def _check_outboxes(self, unit: Unit, messages: Collection[Any]) -> None:
         for outbox, _, _ in messages:
             if outbox not in self._setup.outboxes:
                 raise PermanentError(
                     f"task {unit.task.name} sends to the outbox {outbox}, which no app has",
                     hint=f"there are {', '.join(sorted(self._setup.outboxes)) or 'none'}",
                 )
-        self.journal.post(messages, run_id=unit.run_id)
 
     def fail(self, unit: Unit, *, error: str, hint: str, is_cancelled: bool) -> None:
         """A run has failed for good. What was cancelled is not due again by itself; days that nobody got to are."""

@@ -139,6 +139,8 @@ def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list
     if order.key:
         done = known.status(order.key) == "success" and not order.is_again
         return [] if done else [slot_of(task, order.key, now=known.asked_at(order.key, now))]
+    if order.from_step and known.newest:
+        return [slot_of(task, known.newest, now=known.asked_at(known.newest, now))]
     unfinished = [key for key in known.slots if known.status(key) in ("due", "failed")]
     if unfinished and not order.force:
         key = max(unfinished, key=lambda each: known.slots[each][2])

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class AgentOSError(Exception):
-    """Base of every error that a user may meet: one sentence, and one that says what to do."""
+    """Base of every error that a user may meet: one sentence, and one that says what to do.
+
+    `may_have_happened`: something was asked of another machine that changes things there, the asking left this one, at
+    least in part, and no word came back that it was not taken. So it may be done; to ask again may do it twice.
+    """
+
+    may_have_happened = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -42,21 +48,28 @@ class ResourceError(AgentOSError):
 
 
 class TaskError(AgentOSError):
-    """A task did not do its work. `status` is the HTTP status behind it, where there is one."""
+    """A task did not do its work. `status` is the HTTP status behind it, where there is one.
 
-    def __init__(self, message: str, *, hint: str = "", status: Optional[int] = None) -> None:
+    `retry_after` is the wait in seconds that the other side asked for, if any.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: Optional[int] = None,
+        retry_after: Optional[float] = None,
+        may_have_happened: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.retry_after = retry_after
+        self.may_have_happened = may_have_happened
 
 
 class TransientError(TaskError):
-    """May well work in a moment. `retry_after` is the wait in seconds that the other side asked for, if any."""
-
-    def __init__(
-        self, message: str, *, hint: str = "", status: Optional[int] = None, retry_after: Optional[float] = None
-    ) -> None:
-        super().__init__(message, hint=hint, status=status)
-        self.retry_after = retry_after
+    """May well work in a moment."""
 
 
 class PermanentError(TaskError):

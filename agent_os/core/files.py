@@ -128,13 +128,15 @@ class AtomicWrite:
             pass  # renamed: the usual end
 
 
-def lock_fd(fd: int, *, wait: bool) -> bool:
+def lock_fd(fd: int, *, wait: bool, shared: bool = False) -> bool:
     """Lock the open file for this process alone; False when someone else holds it and `wait` is False.
+
+    `shared`: with others who ask for that too, where the system knows such locks (Windows does not).
 
     The kernel frees it when the last descriptor of this opening is closed, however the process ends.
     """
     try:
-        return _lock(fd, wait=wait)
+        return _lock(fd, wait=wait, shared=shared)
     except OSError as error:
         raise os_failure("locking a file", error) from error
 
@@ -149,7 +151,7 @@ def unlock_fd(fd: int) -> None:
 
 if sys.platform == "win32":
 
-    def _lock(fd: int, *, wait: bool) -> bool:
+    def _lock(fd: int, *, wait: bool, shared: bool) -> bool:  # noqa: ARG001 (there are none here)
         import msvcrt
 
         place = os.lseek(fd, 0, os.SEEK_CUR)
@@ -180,11 +182,12 @@ if sys.platform == "win32":
 
 else:
 
-    def _lock(fd: int, *, wait: bool) -> bool:
+    def _lock(fd: int, *, wait: bool, shared: bool) -> bool:
         import fcntl
 
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -7,7 +7,8 @@ import http.client
 import re
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .clock import iso
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from .http_request import Request
     from .http_target import Target
     from .logger import Redactor
 
 _LONGEST_MESSAGE = 300
 _LONGEST_NAME = 100
+_LONGEST_WAIT = 86400.0  # seconds; who wants to be left alone for longer is asked once a day
 _PLAIN = re.compile(r"[!-~]+")
 _BROKEN = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 _LIMITS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -34,15 +37,27 @@ _OFFLINE = {
 }
 _OFFLINE_HINT = f"check the network of this machine; {CATCHES_UP}"
 _HINTS = {
-    401: "check that the key is complete, still valid and of the kind that this report needs",
-    403: "check that the key is of the kind, and has the rights, that this report needs",
-    404: "check the base URL setting",
+    ("GET", 401): "check that the key is complete, still valid and of the kind that this report needs",
+    ("GET", 403): "check that the key is of the kind, and has the rights, that this report needs",
+    ("GET", 404): "check the base URL setting",
+    ("POST", 401): "check that the address, or the key sent with it, is complete and still valid",
+    ("POST", 403): "check that the address, or the key sent with it, has the right to this",
+    ("POST", 404): "check that the address is complete and still in use",
 }
+# What says that a request was not taken, apart from all 4xx: "send it there instead", and "not now" or "not at all" of
+# a server that has begun nothing. Not 500, 502 and 504, behind which it may have gone its way; not 303, "done, see".
+_NOT_TAKEN = {307, 308, 501, 503, 505, 511, 529}
+_NOT_DONE = "nothing was done there"
+_MAYBE_DONE = "it may have been done all the same: look there before it is sent again"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer with status 200. Header names in lower case; `seen_at` is ISO, UTC; `url` holds no secret."""
+    """A whole answer: status 200 to a GET, any 2xx to a POST. Header names in lower case; `seen_at` is ISO, UTC.
+
+    `url` holds no secret: of a POST it is the host alone. `data` is the JSON; None when the answer to a POST has none.
+    `retry_after` is the wait in seconds that the headers ask for before the next request, at most a day.
+    """
 
     status: int
     headers: dict[str, str]
@@ -51,6 +66,7 @@ class Reply:
     request_id: str
     seen_at: str
     data: Json = field(repr=False)
+    retry_after: Optional[float] = None
 
 
 class Answer(NamedTuple):
@@ -61,60 +77,84 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def judge(answer: Answer, target: Target, *, redactor: Redactor, now: datetime) -> Reply:
+def judge(answer: Answer, request: Request, *, redactor: Redactor, now: datetime) -> Reply:
     """The reply, or the TransientError or PermanentError that the answer amounts to."""
-    if answer.status != 200:
-        raise _refusal(answer, target, redactor=redactor, now=now)
+    if not request.is_success(answer.status):
+        raise _refusal(answer, request, redactor=redactor, now=now)
     try:
-        data = parse(answer.body)
+        data = parse(answer.body) if request.is_safe else _document(answer)
     except TaskError as error:
-        message = f"{target.label}: {error.message}{_named(_request_id(answer, None, redactor))}"
+        message = f"{request.target.label}: {error.message}{_named(_request_id(answer, None, redactor))}"
         raise type(error)(message, hint=error.hint, status=answer.status) from error
     return Reply(
         status=answer.status,
         headers=answer.headers,
         body=answer.body,
-        url=redactor.text(target.url),
+        url=redactor.text(request.target.url),
         request_id=_request_id(answer, data, redactor),
         seen_at=iso(now),
         data=data,
+        retry_after=_wish(answer, None, now),
     )
 
 
-def _refusal(answer: Answer, target: Target, *, redactor: Redactor, now: datetime) -> TaskError:
-    """The error for an answer whose status is not 200."""
-    status, headers = answer.status, answer.headers
+def settle(error: AgentOSError, *, is_sent: bool, status: int) -> None:
+    """Note on the error of a POST whether it may have happened, and say so in its hint. `status` 0: none came."""
+    error.may_have_happened = is_sent and not (400 <= status < 500 or status in _NOT_TAKEN)
+    if isinstance(error, TaskError) and error.status is None:
+        error.status = status or None
+    first = error.hint.replace(CATCHES_UP, "").rstrip("; ")
+    error.hint = "; ".join(part for part in (first, _MAYBE_DONE if error.may_have_happened else _NOT_DONE) if part)
+
+
+def _refusal(answer: Answer, request: Request, *, redactor: Redactor, now: datetime) -> TaskError:
+    """The error for an answer whose status is no success."""
+    status, headers, target = answer.status, answer.headers, request.target
     if 300 <= status < 400:
+        suspect = "base URL setting" if request.is_safe else "address"
         return PermanentError(
             f"{target.label} answered {status}, a redirect to {_redirect_host(headers, redactor)}; none is followed",
-            hint="check the base URL setting; is a sign-in page of the network in between?",
+            hint=f"check the {suspect}; is a sign-in page of the network in between?",
             status=status,
         )
-    data = _error_document(answer)
-    said, request_id = _vendor_message(answer, data, redactor), _request_id(answer, data, redactor)
+    data = _document(answer)
+    said, request_id = _vendor_message(answer, data, request, redactor), _request_id(answer, data, redactor)
     message = f"{target.label} answered {status}{said and f': {said}'}{_named(request_id)}"
     if should_retry(status, headers):
-        return TransientError(message, hint=CATCHES_UP, status=status, retry_after=asked_wait(headers, now))
-    return PermanentError(message, hint=_HINTS.get(status, ""), status=status)
+        wish = asked_wait(headers, now) if request.is_safe else _wish(answer, data, now)
+        return TransientError(message, hint=CATCHES_UP, status=status, retry_after=wish)
+    return PermanentError(message, hint=_HINTS.get((request.method, status), ""), status=status)
 
 
-def _error_document(answer: Answer) -> Json:
-    """The body of a refusal as JSON, None when it is none: the status alone says enough."""
+def _document(answer: Answer) -> Json:
+    """The body as JSON, None when it is none: the status alone says enough."""
     try:
         return parse(answer.body)
     except TaskError:
         return None
 
 
-def _vendor_message(answer: Answer, data: Json, redactor: Redactor) -> str:
+def _wish(answer: Answer, data: Json, now: datetime) -> Optional[float]:
+    """The wait that is asked for in the headers, else (Discord) as the number `retry_after` of the JSON; seconds."""
+    asked = asked_wait(answer.headers, now)
+    if asked is None and isinstance(data, dict):
+        number = data.get("retry_after")
+        if isinstance(number, (int, Decimal)) and not isinstance(number, bool) and number >= 0:
+            asked = float(number)
+    return None if asked is None else min(asked, _LONGEST_WAIT)
+
+
+def _vendor_message(answer: Answer, data: Json, request: Request, redactor: Redactor) -> str:
     """The vendor's own sentence on one line, short; secrets go first, since half a key is not recognised as one."""
     if answer.body.lstrip()[:1] == b"<":
         return "an HTML page, no message"
     error = data.get("error") if isinstance(data, dict) else None
     said = error.get("message") if isinstance(error, dict) else error
+    if said is None and isinstance(data, dict) and not request.is_safe:
+        said = data.get("message")  # where Discord says it
     if not isinstance(said, str):
         return ""
-    text = " ".join(redactor.text(said).split())
+    text = " ".join(redactor.text(request.blank(said)).split())
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 

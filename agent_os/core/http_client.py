@@ -1,7 +1,7 @@
-"""Asks a provider for JSON: only the hosts it was allowed, only over verified TLS, never following a redirect.
+"""Asks for JSON and sends it: only to the hosts it was allowed, only over verified TLS, never following a redirect.
 
-A request either gives a whole, readable answer or an error that says whether asking again is worth it. A client
-belongs to one thread; only `abort` may be called from another.
+A request either gives a whole, readable answer or an error that says whether asking again is worth it, and whether what
+was sent may have had its effect. A client belongs to one thread; only `abort` may be called from another.
 """
 
 from __future__ import annotations
@@ -9,45 +9,47 @@ from __future__ import annotations
 import http.client
 import random as chance
 import socket
-from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
-from .errors import AgentOSError, ConfigError, PermanentError, TaskError, TransientError
-from .http_answer import Answer, Reply, explain, judge
-from .http_target import Target, check_header, join_host, proxy_for, read_target
-from .http_tls import distrust, trust
+from .errors import AgentOSError, PermanentError, TaskError, TransientError
+from .http_answer import Answer, Reply, explain, judge, settle
+from .http_connector import Connector
+from .http_request import Request, read_content, write_get, write_post
+from .http_target import Target, check_header, read_target
 from .http_wire import GarbledError, TooLargeError, Wire, read_body, read_headers, read_some
-from .retry import CATCHES_UP, UnreachableError, should_retry
+from .retry import CATCHES_UP
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping, Sequence
     from typing import Callable
 
     from .clock import Clock
-    from .http_target import Proxy
     from .logger import Log, Redactor
     from .retry import Retry, Wait
+    from .strict_json import Json
 
 __all__ = ["HttpClient", "Reply"]
 
 _REFUSED_BYTES = 64 * 1024  # how much of an answer is read that will be refused anyway
 _SHOWN = 2048  # characters of a refused body that the log keeps
-_OURS = {"host", "user-agent", "accept-encoding", "connection", "content-length", "transfer-encoding"}
 
 
 @dataclass
 class _Attempt:
-    """One try: what is asked, until when, and what has been seen of the answer so far."""
+    """One try: what is asked, until when, whether any of it may have left, and what has been seen of the answer."""
 
-    target: Target
-    request: bytes
+    request: Request
     started: float
     deadline_at: float
+    is_sent: bool = False
     status: int = 0
     size: int = 0
     failure: str = ""
+
+    @property
+    def target(self) -> Target:
+        return self.request.target
 
 
 class HttpClient:
@@ -79,7 +81,7 @@ class HttpClient:
         self._log = log
         self._redactor = redactor
         self._allowed_hosts = tuple(allowed_hosts)
-        self._environ = environ
+        self._connector = Connector(environ=environ, log=log, redactor=redactor)
         self._timeout = timeout
         self._deadline = deadline
         self._max_bytes = max_bytes
@@ -87,8 +89,6 @@ class HttpClient:
         self._kept: dict[tuple[str, str, int], Wire] = {}
         self._busy: Optional[Wire] = None
         self._is_aborted = False
-        self._context: Optional[ssl.SSLContext] = None
-        self._known_proxies: set[str] = set()
         self.requests = 0
 
     def get(
@@ -99,16 +99,44 @@ class HttpClient:
         No try but the first begins or lasts beyond the budget of `retry`.
         """
         target = read_target(url, query, self._allowed_hosts)
-        request = self._write_request(target, headers or {})
+        request = write_get(target, headers or {}, agent=self._agent)
         last_end = self._clock.monotonic() + max(self._retry.budget_seconds, self._deadline)
 
         def ask() -> Reply:
             started = self._clock.monotonic()
-            return self._ask(_Attempt(target, request, started, min(started + self._deadline, last_end)))
+            return self._ask(_Attempt(request, started, min(started + self._deadline, last_end)))
 
         return self._retry.call(
             ask, clock=self._clock, random=self._random, on_wait=self._tell_wait, stop=lambda: self._is_aborted
         )
+
+    def post(  # noqa: PLR0913  # all but the address by name
+        self,
+        url: str,
+        *,
+        json: Json = None,
+        data: bytes = b"",
+        content_type: str = "",
+        headers: Optional[Mapping[str, str]] = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Reply:
+        """The answer to a POST of `json`, or of `data` as it stands, sent once; any 2xx is a success.
+
+        Raises what `get` raises, and UsageError for json and data at once. The error's `may_have_happened` is False
+        when no connection came about or the answer says that it was not taken (4xx, 503), True when some of it may have
+        left and no whole answer came, or one that leaves it open (500, 502, 504). An exception that is no AgentOSError
+        (a signal, no memory) leaves it open too. Neither path nor query nor body is told to a log or in an error.
+        """
+        target = read_target(url, query, self._allowed_hosts, is_secret=True)
+        content = read_content(json, data, content_type)
+        request = write_post(target, headers or {}, agent=self._agent, content=content)
+        started = self._clock.monotonic()
+        attempt = _Attempt(request, started, started + self._deadline)
+        try:
+            return self._ask(attempt)
+        except AgentOSError as error:
+            settle(error, is_sent=attempt.is_sent, status=attempt.status)
+            raise
 
     def close(self) -> None:
         """Close what is kept open. The client can be used again."""
@@ -122,18 +150,6 @@ class HttpClient:
         if busy is not None:
             busy.shut()
 
-    def _write_request(self, target: Target, headers: Mapping[str, str]) -> bytes:
-        lines = [f"GET {target.resource} HTTP/1.1", f"Host: {target.authority}", f"User-Agent: {self._agent}"]
-        lines.append("Accept-Encoding: identity")
-        if "accept" not in (name.lower() for name in headers):
-            lines.append("Accept: application/json")
-        for name, value in headers.items():
-            check_header(name, value)
-            if name.lower() in _OURS:
-                raise ConfigError(f"the request header {name} is written by the client itself")
-            lines.append(f"{name}: {value}")
-        return "\r\n".join([*lines, "", ""]).encode("ascii")
-
     def _ask(self, attempt: _Attempt) -> Reply:
         """One attempt, told in one line of the log whatever became of it."""
         try:
@@ -144,17 +160,20 @@ class HttpClient:
         except (OSError, http.client.HTTPException, ValueError, TooLargeError, GarbledError) as error:
             explained = self._explain(error, attempt)
             attempt.failure = explained.message
-            raise explained from error
+            # The standard library quotes what came, which may be an echo of what was sent; the system does not.
+            is_fit_to_show = attempt.request.is_safe or isinstance(error, OSError)
+            raise explained from (error if is_fit_to_show else None)
         finally:
             self._tell_attempt(attempt)
 
     def _exchange(self, attempt: _Attempt) -> Answer:
-        """Over the kept connection if it lives, else over a new one.
+        """Over the kept connection if it lives, else over a new one; a POST over one of its own.
 
         The other side may close a kept connection just when it is used again. When it dies before one byte of an
-        answer, nothing was refused: the same attempt goes over a new connection.
+        answer, nothing was refused: the same attempt goes over a new connection. That takes a request that may be sent
+        twice.
         """
-        kept = self._kept.pop(attempt.target.origin, None)
+        kept = self._kept.pop(attempt.target.origin, None) if attempt.request.is_safe else None
         if kept is not None:
             try:
                 if kept.is_reusable():
@@ -172,14 +191,13 @@ class HttpClient:
         is_whole = False
         try:
             if not wire.is_open:
-                self._open(wire, attempt.target)
-            self.requests += 1
-            wire.send(attempt.request)
-            with wire.answer("GET") as response:
+                self._connector.open(wire, attempt.target)
+            self._send(wire, attempt)
+            with wire.answer(attempt.request.method) as response:
                 attempt.status = response.status
-                answer = self._read(wire, response)
+                answer = self._read(wire, response, attempt.request)
                 attempt.size = len(answer.body)
-                is_whole = response.isclosed() and not response.will_close
+                is_whole = attempt.request.is_safe and response.isclosed() and not response.will_close
             return answer
         finally:
             self._busy = None
@@ -188,67 +206,35 @@ class HttpClient:
             else:
                 wire.close()
 
-    def _open(self, wire: Wire, target: Target) -> None:
-        """Connect, straight or through the proxy that the environment wants, and secure the connection."""
-        proxy = proxy_for(target, self._environ)
-        if proxy is None:
-            wire.connect(target.host, target.port)
-        else:
-            self._pass(wire, target, proxy)
-        if target.scheme == "https":
-            self._secure(wire, target.host)
-
-    def _secure(self, wire: Wire, host: str) -> None:
-        context = self._context = self._context or trust(self._environ)
-        import ssl  # after `trust`, which explains its absence
-
+    def _send(self, wire: Wire, attempt: _Attempt) -> None:
+        self.requests += 1
+        attempt.is_sent = True  # from here on some of it may have left
         try:
-            wire.secure(context, host)
-        except ssl.SSLCertVerificationError as error:
-            raise distrust(error, host, context) from error
-
-    def _pass(self, wire: Wire, target: Target, proxy: Proxy) -> None:
-        """Have the proxy connect us. It sees the host's name and nothing of what is said to it."""
-        shown = join_host(proxy.host, proxy.port)
-        if shown not in self._known_proxies:
-            self._known_proxies.add(shown)
-            self._keep_secret(proxy)
-            self._log.info("http.proxy", f"requests to {target.host} go through the proxy {shown}", proxy=shown)
-        authorization = f"Basic {b64encode(proxy.login).decode('ascii')}" if proxy.login else ""
-        try:
-            wire.connect(proxy.host, proxy.port)
-        except OSError as error:
-            if self._is_aborted:
+            wire.send(attempt.request.head + attempt.request.body)
+        except (BrokenPipeError, ConnectionResetError):
+            if attempt.request.is_safe:
                 raise
-            reason = error.strerror or "no answer in time"
-            message = f"the proxy {shown}, through which {target.host} is asked, cannot be reached: {reason}"
-            raise UnreachableError(message, hint=f"correct or unset https_proxy; {CATCHES_UP}") from error
-        status = wire.tunnel(join_host(target.host, target.port), authorization)
-        if status != 200:
-            message = f"the proxy {shown} does not connect to {target.host}: it answered {status}"
-            hint = "it wants a login: https_proxy=http://user:password@host:port" if status == 407 else "ask its keeper"
-            kind = TransientError if should_retry(status, {}) else PermanentError
-            raise kind(message, hint=hint)
+            # Who refuses a large body may say so and hang up before it has read it all: the answer tells why.
 
-    def _keep_secret(self, proxy: Proxy) -> None:
-        for secret in (proxy.login, proxy.login.partition(b":")[2]):
-            if secret:
-                self._redactor.add(secret.decode("utf-8", "replace"))
-
-    def _read(self, wire: Wire, response: http.client.HTTPResponse) -> Answer:
-        headers = read_headers(response)
-        if response.status != 200:
-            return Answer(response.status, headers, read_some(wire, response, most=_REFUSED_BYTES))
+    def _read(self, wire: Wire, response: http.client.HTTPResponse, request: Request) -> Answer:
+        status, headers = response.status, read_headers(response)
+        if not request.is_success(status):
+            return Answer(status, headers, read_some(wire, response, most=_REFUSED_BYTES))
+        if not request.is_safe and wire.is_ended:  # the head was cut, for which http.client does not care
+            raise http.client.IncompleteRead(b"")
+        if status == 204:
+            return Answer(status, headers, b"")  # whatever length it announces
         encoding = headers.get("content-encoding", "identity").lower()
-        if encoding not in ("", "identity"):
+        if request.is_safe and encoding not in ("", "identity"):
             raise GarbledError(f"is encoded as {ascii(encoding)[:60]}, though nothing but plain was asked for")
-        return Answer(200, headers, read_body(wire, response, headers=headers, most=self._max_bytes))
+        return Answer(status, headers, read_body(wire, response, headers=headers, most=self._max_bytes))
 
     def _judge(self, answer: Answer, attempt: _Attempt) -> Reply:
         try:
-            return judge(answer, attempt.target, redactor=self._redactor, now=self._clock.now())
+            return judge(answer, attempt.request, redactor=self._redactor, now=self._clock.now())
         except TaskError:
-            shown = self._redactor.text(answer.body.decode("utf-8", "backslashreplace"))[:_SHOWN]
+            text = attempt.request.blank(answer.body.decode("utf-8", "backslashreplace"))
+            shown = self._redactor.text(text)[:_SHOWN]
             self._log.debug("http.refused", f"{attempt.target.label}: what came", body=shown)
             raise
 
@@ -276,7 +262,7 @@ class HttpClient:
             "http.request",
             outcome,
             host=attempt.target.authority,
-            path=attempt.target.path,
+            path=attempt.target.shown_path,
             status=attempt.status,
             ms=milliseconds,
             bytes=attempt.size,

@@ -23,13 +23,17 @@ _LONGEST_LABEL = 200
 
 @dataclass(frozen=True)
 class Target:
-    """One address to ask. `resource` is what stands in the request line: path and query."""
+    """One address to ask. `resource` is what stands in the request line: path and query.
+
+    Of one that `is_secret` only the host is ever told: the path of a webhook is what gives the right to use it.
+    """
 
     scheme: str
     host: str
     port: int
     path: str
     resource: str
+    is_secret: bool = False
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -42,13 +46,19 @@ class Target:
         return join_host(self.host, None if self.port == _DEFAULT_PORT[self.scheme] else self.port)
 
     @property
+    def shown_path(self) -> str:
+        """The path as far as it may be told."""
+        return "" if self.is_secret else self.path
+
+    @property
     def label(self) -> str:
         """How errors and logs name it: host and path, without the query."""
-        return f"{self.authority}{self.path}"[:_LONGEST_LABEL]
+        return f"{self.authority}{self.shown_path}"[:_LONGEST_LABEL]
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.resource}"
+        """The address as far as it may be kept."""
+        return f"{self.scheme}://{self.authority}{'' if self.is_secret else self.resource}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,9 @@ def join_host(host: str, port: Optional[int]) -> str:
     return shown if port is None else f"{shown}:{port}"
 
 
-def read_target(url: str, query: Sequence[tuple[str, str]], allowed_hosts: Sequence[str]) -> Target:
+def read_target(
+    url: str, query: Sequence[tuple[str, str]], allowed_hosts: Sequence[str], *, is_secret: bool = False
+) -> Target:
     """The checked address of `url` with `query` added. Raises ConfigError before anything is sent.
 
     Allowed: https to a host in `allowed_hosts` (exact, or ".openai.com" for any below); https or http to this machine.
@@ -85,7 +97,7 @@ def read_target(url: str, query: Sequence[tuple[str, str]], allowed_hosts: Seque
             )
     added = urlencode(query, quote_via=quote)
     both = "&".join(part for part in (written, added) if part)
-    return Target(scheme, host, port, path, f"{path}?{both}" if both else path)
+    return Target(scheme, host, port, path, f"{path}?{both}" if both else path, is_secret)
 
 
 def _split(url: str) -> tuple[str, str, int, str, str]:

@@ -41,6 +41,7 @@ class Wire:
 
     Looking up a name is the exception: the system's resolver cannot be interrupted.
     `received` counts the bytes of the present answer; more than `room` of them end it, whatever they pretend to be.
+    `is_ended`: whoever looked for more met the end of the connection.
     """
 
     def __init__(self, *, clock: Clock, timeout: float, is_stopped: Callable[[], bool]) -> None:
@@ -52,11 +53,17 @@ class Wire:
         self.deadline_at = 0.0
         self.received = 0
         self.room = 0
+        self.is_ended = False
         self.is_idle = False
 
     @property
     def is_open(self) -> bool:
         return self._socket is not None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Was it ended from outside?"""
+        return self._is_stopped()
 
     def connect(self, host: str, port: int) -> None:
         """Connect to the first address that answers; each gets an even share of the time that is left for all."""
@@ -105,9 +112,10 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Send a request: the count of the answer's bytes begins anew."""
         self.received, self.room = 0, _HEAD_BYTES
-        connection = self._open_socket()
-        connection.settimeout(self._seconds_left())
-        connection.sendall(data)
+        connection, rest = self._open_socket(), memoryview(data)
+        while rest:  # not sendall, which over TLS gives every 16 KB the whole timeout and asks about no deadline
+            connection.settimeout(self._seconds_left())
+            rest = rest[connection.send(rest[:_BUFFER_BYTES]) :]
 
     def answer(self, method: str) -> http.client.HTTPResponse:
         """The head of the next answer; its body is read from the same wire. The caller closes it: that ends no wire."""
@@ -128,6 +136,7 @@ class Wire:
         connection.settimeout(self._seconds_left())
         count = connection.recv_into(buffer)
         self.received += count
+        self.is_ended = not count
         if self.received > self.room:
             raise TooLargeError
         return count

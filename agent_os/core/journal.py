@@ -5,8 +5,6 @@ Every method that changes something is called inside `db.atomic()`, after the ru
 
 from __future__ import annotations
 
-from .clock import iso
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,9 +18,6 @@ class Journal:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-
-    def _now(self) -> str:
-        return iso(self._db.clock.now())
 
     # steps
 
@@ -38,7 +33,7 @@ class Journal:
         self._db.run(
             "INSERT OR REPLACE INTO steps(task, key, name, input_hash, output_json, run_id, done_at, seq)"
             " SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(max(seq), 0) + 1 FROM steps WHERE task = ? AND key = ?",
-            (task, key, name, input_hash, output_json, run_id, self._now(), task, key),
+            (task, key, name, input_hash, output_json, run_id, self._db.now(), task, key),
         )
 
     def forget_steps(self, task: str, key: str, *, since: str = "") -> bool:
@@ -64,14 +59,14 @@ class Journal:
         self._db.run(
             "INSERT OR REPLACE INTO effects(task, key, status, policy, intent_at, run_id)"
             " VALUES (?, ?, 'intent', ?, ?, ?)",
-            (task, key, policy, self._now(), run_id),
+            (task, key, policy, self._db.now(), run_id),
         )
 
     def conclude(self, task: str, key: str, status: str, *, outcome: Optional[str] = None, error: str = "") -> bool:
         """Write down what came of an effect: done, failed (nothing happened) or ambiguous. False for an unknown one."""
         changed = self._db.run(
             "UPDATE effects SET status = ?, outcome = ?, outcome_at = ?, error = ? WHERE task = ? AND key = ?",
-            (status, outcome, self._now(), error, task, key),
+            (status, outcome, self._db.now(), error, task, key),
         )
         return changed.rowcount > 0
 
@@ -90,7 +85,7 @@ class Journal:
 
     def keep_state(self, task: str, changes: Mapping[str, Optional[str]], *, run_id: str) -> None:
         """Change what a task remembers; None forgets a value. The version of a value grows with each change."""
-        now = self._now()
+        now = self._db.now()
         for name, value in changes.items():
             if value is None:
                 self._db.run("DELETE FROM state WHERE task = ? AND name = ?", (task, name))
@@ -106,7 +101,7 @@ class Journal:
 
     def post(self, messages: Iterable[tuple[str, str, str]], *, run_id: str) -> None:
         """Put messages (outbox, key, payload as JSON) into outboxes; a key that was used before is the same message."""
-        now = self._now()
+        now = self._db.now()
         self._db.many(
             "INSERT INTO outbox(outbox, key, payload_json, status, next_at, run_id, created_at, changed_at)"
             " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?) ON CONFLICT(outbox, key) DO NOTHING",
@@ -118,13 +113,13 @@ class Journal:
         return self._db.all(
             "SELECT id, key, payload_json, attempts FROM outbox WHERE outbox = ? AND status = 'waiting'"
             " AND next_at <= ? ORDER BY id LIMIT ?",
-            (outbox, self._now(), most),
+            (outbox, self._db.now(), most),
         )
 
     def outboxes_due(self) -> set[str]:
         """The outboxes in which a message waits whose time has come."""
         rows = self._db.all(
-            "SELECT DISTINCT outbox FROM outbox WHERE status = 'waiting' AND next_at <= ?", (self._now(),)
+            "SELECT DISTINCT outbox FROM outbox WHERE status = 'waiting' AND next_at <= ?", (self._db.now(),)
         )
         return {outbox for (outbox,) in rows}
 
@@ -132,7 +127,7 @@ class Journal:
         self, number: int, *, status: str, next_at: str = "", error: str = "", receipt_json: Optional[str] = None
     ) -> None:
         """Write down what came of sending a message: sent, parked for good, or waiting until `next_at`."""
-        now = self._now()
+        now = self._db.now()
         self._db.run(
             "UPDATE outbox SET status = ?, attempts = attempts + 1, next_at = ?, error = ?, receipt_json = ?,"
             " changed_at = ? WHERE id = ?",
@@ -149,7 +144,7 @@ class Journal:
 
     def resend(self, number: int) -> bool:
         """Let a parked or waiting message be sent by the next delivery. False for one that is sent or unknown."""
-        now = self._now()
+        now = self._db.now()
         changed = self._db.run(
             "UPDATE outbox SET status = 'waiting', next_at = ?, changed_at = ? WHERE id = ? AND status <> 'sent'",
             (now, now, number),
@@ -173,11 +168,11 @@ class Journal:
 
     def reserve(self, run_id: str, cost_limit: str, amount: int) -> None:
         """Set an amount aside for a run that begins."""
-        self._db.run("INSERT INTO spendings VALUES (?, ?, ?, 0, ?)", (run_id, cost_limit, amount, self._now()))
+        self._db.run("INSERT INTO spendings VALUES (?, ?, ?, 0, ?)", (run_id, cost_limit, amount, self._db.now()))
 
     def settle(self, run_id: str, amount: Optional[int]) -> None:
         """Replace what was set aside by what was spent; None: what was set aside was spent."""
         self._db.run(
             "UPDATE spendings SET amount = coalesce(?, amount), is_settled = 1, changed_at = ? WHERE run_id = ?",
-            (amount, self._now(), run_id),
+            (amount, self._db.now(), run_id),
         )

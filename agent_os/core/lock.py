@@ -25,7 +25,7 @@ def new_id(clock: Clock) -> str:
 
 
 class RunnerLock:
-    """The lock of this runner; `owner` is its name, `number` that of its lock. The text in it is for people only."""
+    """The lock of this runner; `owner` is its name, `number` that of its lock. The text in it tells who holds it."""
 
     def __init__(self, db_path: str, *, clock: Clock) -> None:
         self.owner = ""
@@ -44,7 +44,8 @@ class RunnerLock:
             self.owner = f"{number}.{new_id(self._clock)}"
             try:
                 os.ftruncate(fd, 0)
-                os.write(fd, f"process {os.getpid()}, since {iso(self._clock.now())}\n".encode("ascii"))
+                text = f"process {os.getpid()}, since {iso(self._clock.now())}, runner {self.owner}\n"
+                os.write(fd, text.encode("ascii"))
             except OSError:
                 pass  # the text only helps a person; a full disk must not stop a run here
             return
@@ -66,25 +67,31 @@ def number_of(owner: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
-def is_free(db_path: str, owner: str) -> bool:
-    """Whether nobody holds the lock of this runner: then it is gone. A later runner with the same lock is not it, but
-    has closed whatever it left.
-    """
+def is_gone(db_path: str, owner: str) -> bool:
+    """Whether the runner of this name is gone: nobody holds its lock, or someone else does."""
     number = number_of(owner)
     if not number:
         return True
-    fd = _try(_path(db_path, number))
-    if fd < 0:
-        return False
-    files.unlock_fd(fd)
-    os.close(fd)
-    return True
+    path = _path(db_path, number)
+    fd = files.open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if files.lock_fd(fd, wait=False, shared=True):  # shared: those who look do not take each other for it
+            files.unlock_fd(fd)
+            return True
+    finally:
+        os.close(fd)
+    written = _written(path).rpartition(", runner ")[2]
+    return bool(written) and number_of(written) == number and written != owner
 
 
 def holder(db_path: str, owner: str) -> str:
     """Who holds it, as they wrote it down: "process 123, since 2026-…"; '' when unknown."""
+    return _written(_path(db_path, number_of(owner))).partition(", runner ")[0]
+
+
+def _written(path: str) -> str:
     try:
-        with open(_path(db_path, number_of(owner)), encoding="ascii", errors="replace") as file:
+        with open(path, encoding="ascii", errors="replace") as file:
             return file.read(200).strip()
     except OSError:
         return ""

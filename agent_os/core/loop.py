@@ -7,12 +7,11 @@ open while anyone waits for the network or for a process.
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
-from itertools import count
 from queue import Empty
 from random import random
 from typing import TYPE_CHECKING, Any, Optional
 
+from .agenda import Agenda
 from .bodies import Printed
 from .crew import Crew
 from .desk import Refusal
@@ -26,6 +25,7 @@ from .errors import (
     out_of_memory,
     sentence,
 )
+from .reasons import Cancelled, hint_of, trace_of, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,8 @@ HEARD_EVERY_SECONDS = 0.5  # how long a signal, a request to cancel, or a lease 
 PROCESS_SECONDS = 6.5  # for processes to be ended (5 s), once the program has been asked to stop
 THREAD_SECONDS = 2.0  # the same where only threads are at work, which nobody can end
 LONGEST_BACKOFF_SECONDS = 3600.0
+MOMENT_SECONDS = 0.05  # for how much work of very short units is claimed ahead
+MOST_AT_ONCE = 256
 AGAIN = "nothing of that window was stored; the next run asks again"
 
 
@@ -56,17 +58,14 @@ class Loop:
         self._setup = setup
         self._progress = progress
         self._chance = setup.chance or random
-        self._crew = Crew(most=setup.jobs)
-        self._numbers = count()
+        self._crew = Crew(most=setup.jobs, clock=home.clock)
+        self._agenda = Agenda()
         self._units: list[Unit] = []
-        self._waits_for: dict[Unit, int] = {}
-        self._followers: dict[Unit, list[Unit]] = {}
-        self._ready: list[Unit] = []
-        self._active: dict[Unit, Work] = {}
+        self._active: dict[Unit, Optional[Work]] = {}  # None: its claim is being made
+        self._took = 0.0  # seconds that units have taken lately, without waiting for anything of ours; 0: unknown
         self._began: dict[Unit, float] = {}
-        self._retries: list[tuple[float, int, Unit]] = []
-        self._look_at = 0.0
         self._is_stopping = False
+        self._looked_at = 0.0
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
         """Do these units, then empty the outboxes; all units, with what came of them."""
@@ -90,15 +89,8 @@ class Loop:
         """Do these units, each when what it comes after is done."""
         self._units += units
         self._progress.begin(sum(1 for unit in self._units if not unit.is_over))
-        for unit in units:
-            self._waits_for[unit] = len(unit.after)
-            for before in unit.after:
-                self._followers.setdefault(before, []).append(unit)
-        self._ready += [unit for unit in units if not unit.after and not unit.is_over]
-        for unit in units:
-            if unit.is_over:
-                self._release_followers(unit)
-        while self._ready or self._active or self._retries:
+        self._agenda.add(units)
+        while self._agenda or self._active:
             self._turn()
 
     def _empty_outboxes(self) -> None:
@@ -112,18 +104,21 @@ class Loop:
     # a turn
 
     def _turn(self) -> None:
-        """One transaction: what was handed over, and the claims of what may begin. Then everyone is told."""
-        self._look_for_cancelled()
+        """One transaction: what was handed over, and the claims of what may begin by that. Then everyone is told.
+
+        What is known of a unit changes inside it, so that what comes after it is claimed in the same transaction. If
+        that fails, so does the whole run, and nobody has heard of anything.
+        """
         events = self._gather()
-        starts = self._startable()
         is_renewal = self._desk.is_renewal_due()
-        if events or starts or is_renewal:
+        if events or is_renewal or self._may_start():
             told: list[Tell] = []
             with self._desk.db.atomic():
                 if is_renewal:
                     self._desk.renew()
                 told += [self._take(event) for event in events]
-                told += [self._claim(unit) for unit in starts]
+                while starts := self._startable():
+                    told += [self._claim(unit) for unit in starts]
             for tell in told:
                 tell()
         for unit in self._active:
@@ -131,39 +126,43 @@ class Loop:
                 self._progress.update(unit.label, unit.detail)
                 unit.detail = ""
         self._progress.tick()
+        now = self._clock.monotonic()
+        if now - self._looked_at >= HEARD_EVERY_SECONDS:
+            self._looked_at = now
+            self._look_for_cancelled()
 
     def _gather(self) -> list[Event]:
         """What the threads have handed over; waits for the first of it when there is nothing else to do."""
         events = self._crew.handed_over()
         if events or self._may_start():
             return events
-        left = self._retries[0][0] - self._clock.monotonic() if self._retries else HEARD_EVERY_SECONDS
         try:
-            return [self._crew.wait(max(0.001, min(HEARD_EVERY_SECONDS, left)))]
+            return [self._crew.wait(self._agenda.seconds_left(self._clock.monotonic(), most=HEARD_EVERY_SECONDS))]
         except Empty:
             return []
 
     def _may_start(self) -> bool:
-        """Whether the next look at `_startable` may find something, for all that is known without asking."""
-        return bool(self._ready) and len(self._active) < self._setup.jobs and not self._ready[0].task.limits
+        """Whether a unit may begin: there is one, and room for it."""
+        if len(self._active) >= self._most():
+            return False
+        used: dict[str, int] = {}
+        return any(self._desk.has_room(unit, used) for unit in self._agenda.ready(self._clock.monotonic()))
+
+    def _most(self) -> int:
+        """How many units may be claimed and not over: as many as there are threads; or, where they take next to no
+        time, as many as are done in a moment, so that one sync stands for all of them.
+        """
+        ahead = int(MOMENT_SECONDS / max(self._took, 1e-6))
+        return max(self._setup.jobs, min(MOST_AT_ONCE, ahead) if self._took else 0)
 
     def _startable(self) -> list[Unit]:
-        """Units whose time has come and for which there is room: for their work, and in every limit that they name."""
-        now = self._clock.monotonic()
-        while self._retries and self._retries[0][0] <= now:
-            self._ready.append(heappop(self._retries)[2])
-        room = self._setup.jobs - len(self._active)
-        if not self._ready or room <= 0:
-            return []
-        chosen: list[Unit] = []
-        waiting: list[Unit] = []
+        """Units for which there is room: for their work, and in every limit that they name. They count as active."""
+        room = self._most() - len(self._active)
         used: dict[str, int] = {}
-        for position, unit in enumerate(self._ready):
-            if len(chosen) == room:
-                waiting += self._ready[position:]
-                break
-            (chosen if self._desk.has_room(unit, used) else waiting).append(unit)
-        self._ready = waiting
+        chosen = self._agenda.take(
+            self._clock.monotonic(), most=room, has_room=lambda unit: self._desk.has_room(unit, used)
+        )
+        self._active.update(dict.fromkeys(chosen))
         return chosen
 
     def _claim(self, unit: Unit) -> Tell:
@@ -171,16 +170,16 @@ class Loop:
         blocked = "" if unit.attempt else unit.blocked or _blocked_by(unit)
         if blocked:
             self._desk.skip(unit, blocked)
-            return lambda: self._end(unit, "skipped", blocked)
+            return self._end(unit, "skipped", blocked)
         try:
             work = self._desk.next_attempt(unit) if unit.attempt else self._desk.claim(unit)
         except Refusal as refused:
             reason = refused.message
             self._desk.skip(unit, reason)
-            return lambda: self._park(unit, reason)
+            return self._park(unit, reason)
         except FencedError as error:
-            lost = error
-            return lambda: self._fail(unit, lost)
+            return self._fail(unit, error)
+        self._active[unit] = work
         return lambda: self._start(unit, work)
 
     def _take(self, event: Event) -> Tell:
@@ -200,6 +199,9 @@ class Loop:
         """Inside the transaction: a body has come to its end."""
         if not self._desk.has(unit):
             return self._crew.forget_stray  # its run was cancelled while it could not be ended
+        work = self._active.get(unit)
+        if work:
+            self._took = max(0.8 * self._took + 0.2 * work.took, 1e-6) if self._took else max(work.took, 1e-6)
         unit.output = getattr(what, "output", "")
         error = what.error if isinstance(what, Printed) else what if isinstance(what, BaseException) else None
         error = Cancelled() if unit.is_cancelled else error
@@ -207,22 +209,20 @@ class Loop:
             if error is None:
                 self._desk.succeed(unit, what)
                 unit.value = what.value
-                return lambda: self._end(unit, "success", "")
+                return self._end(unit, "success", "")
             wait = self._wait_of(unit, error)
             if wait is not None:
                 self._desk.await_retry(unit, why(error), wait)
-                seconds, cause = wait, error
-                return lambda: self._await_retry(unit, cause, seconds)
+                return self._await_retry(unit, error, wait)
             return self._give_up(unit, error)
-        except FencedError as fenced:
-            lost: BaseException = fenced
-            return lambda: self._fail(unit, lost)
+        except FencedError as lost:
+            return self._fail(unit, lost)
         except PermanentError as refused:  # what it wants to leave behind cannot be kept
             return self._give_up(unit, refused)
 
     def _give_up(self, unit: Unit, error: BaseException) -> Tell:
         self._desk.fail(unit, error=why(error), hint=hint_of(error), is_cancelled=unit.is_cancelled)
-        return lambda: self._fail(unit, error)
+        return self._fail(unit, error)
 
     def _wait_of(self, unit: Unit, error: BaseException) -> Optional[float]:
         """For how long to wait before another attempt; None when there will be none."""
@@ -234,11 +234,10 @@ class Loop:
         asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
         return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
 
-    # what follows a turn
+    # what becomes of a unit: what is known of it now, and what to tell once that is committed
 
     def _start(self, unit: Unit, work: Work) -> None:
         """The claim is committed: hand the work to a thread."""
-        self._active[unit] = work
         self._began.setdefault(unit, self._clock.monotonic())
         work.call = lambda operation, **given: self._crew.call(unit, operation, given)
         work.stopped = lambda: self._is_stopping or unit.is_cancelled
@@ -246,58 +245,67 @@ class Loop:
         self._progress.started(unit.label, f"attempt {unit.attempt}" if unit.attempt > 1 else "")
         self._crew.take(unit, work)
 
-    def _await_retry(self, unit: Unit, error: BaseException, wait: float) -> None:
+    def _await_retry(self, unit: Unit, error: BaseException, wait: float) -> Tell:
         self._active.pop(unit, None)
-        heappush(self._retries, (self._clock.monotonic() + wait, next(self._numbers), unit))
-        self._log.info(
-            "run.retry", f"{unit.label}: {why(error)}; trying again in {wait:.1f} s", task=unit.task.name,
-            run=unit.run_id, attempt=unit.attempt,
-        )  # fmt: skip
-        self._progress.waiting(unit.label, wait, why(error))
+        self._agenda.come_back(unit, self._clock.monotonic() + wait)
 
-    def _park(self, unit: Unit, reason: str) -> None:
-        self._log.warning("run.parked", f"{unit.label} was not begun: {reason}", task=unit.task.name)
-        self._end(unit, "skipped", reason)
+        def tell() -> None:
+            self._log.info(
+                "run.retry", f"{unit.label}: {why(error)}; trying again in {wait:.1f} s", task=unit.task.name,
+                run=unit.run_id, attempt=unit.attempt,
+            )  # fmt: skip
+            self._progress.waiting(unit.label, wait, why(error))
 
-    def _fail(self, unit: Unit, error: BaseException) -> None:
+        return tell
+
+    def _park(self, unit: Unit, reason: str) -> Tell:
+        told = self._end(unit, "skipped", reason)
+
+        def tell() -> None:
+            self._log.warning("run.parked", f"{unit.label} was not begun: {reason}", task=unit.task.name)
+            told()
+
+        return tell
+
+    def _fail(self, unit: Unit, error: BaseException) -> Tell:
         error = out_of_memory() if isinstance(error, MemoryError) else error
         unit.cause, unit.hint = error, hint_of(error) or (AGAIN if unit.collector else "")
-        shown = why(error) if unit.collector else f"{unit.label}: {why(error)}"
-        self._log.error("run.failed", sentence(shown, unit.hint), task=unit.task.name, run=unit.run_id)
-        trace = _trace(error)
-        if trace:
-            self._log.debug("run.traceback", why(error), task=unit.task.name, run=unit.run_id, traceback=trace)
-        self._end(unit, "failed", why(error))
+        told = self._end(unit, "failed", why(error))
 
-    def _end(self, unit: Unit, status: str, error: str) -> None:
-        """A unit is over: tell about it, and let what comes after it be done or skipped."""
+        def tell() -> None:
+            shown = why(error) if unit.collector else f"{unit.label}: {why(error)}"
+            self._log.error("run.failed", sentence(shown, unit.hint), task=unit.task.name, run=unit.run_id)
+            trace = trace_of(error)
+            if trace:
+                self._log.debug("run.traceback", why(error), task=unit.task.name, run=unit.run_id, traceback=trace)
+            told()
+
+        return tell
+
+    def _end(self, unit: Unit, status: str, error: str) -> Tell:
+        """A unit is over: what comes after it may be done, or is skipped."""
         self._active.pop(unit, None)
         unit.status, unit.error = status, error
-        unit.seconds = self._clock.monotonic() - self._began.pop(unit, self._clock.monotonic())
-        self._progress.ended(unit.label, status, error, unit.seconds)
-        self._log.debug("run.finished", f"{unit.label}: {status}", task=unit.task.name, run=unit.run_id, reason=error)
-        for note in unit.notes:  # not a warning: it is so every day, and cron would mail it
-            self._log.info("run.note", f"{unit.provider}: {note}", task=unit.task.name, run=unit.run_id)
-        self._release_followers(unit)
+        now = self._clock.monotonic()
+        unit.seconds = now - self._began.pop(unit, now)
+        self._agenda.release(unit)
 
-    def _release_followers(self, unit: Unit) -> None:
-        for follower in self._followers.pop(unit, ()):
-            self._waits_for[follower] -= 1
-            if not self._waits_for[follower] and not follower.is_over:
-                self._ready.append(follower)
+        def tell() -> None:
+            self._progress.ended(unit.label, status, error, unit.seconds)
+            self._log.debug(
+                "run.finished", f"{unit.label}: {status}", task=unit.task.name, run=unit.run_id, reason=error
+            )
+            for note in unit.notes:  # not a warning: it is so every day, and cron would mail it
+                self._log.info("run.note", f"{unit.provider}: {note}", task=unit.task.name, run=unit.run_id)
+
+        return tell
 
     # the end
 
     def _look_for_cancelled(self) -> None:
-        """Has anyone asked for the end of a run? Processes and requests are ended; a thread is left to itself.
-
-        Asked by the clock, not when nothing else is to be done: a run that has much to hand over leaves no such time.
-        """
-        if self._clock.monotonic() < self._look_at:
-            return
-        self._look_at = self._clock.monotonic() + HEARD_EVERY_SECONDS
+        """Has anyone asked for the end of a run? Processes and requests are ended; a thread is left to itself."""
         for run_id in self._desk.cancelled():
-            for unit in [*self._active, *(each for _, _, each in self._retries)]:
+            for unit in [*self._active, *self._agenda.waiting()]:
                 if unit.run_id == run_id and not unit.is_cancelled:
                     unit.is_cancelled = True
                     self._end_work(unit)
@@ -309,8 +317,7 @@ class Loop:
         elif work is None or not work.has_process:
             if work:
                 self._crew.add_stray()
-            self._retries = [each for each in self._retries if each[2] is not unit]
-            heapify(self._retries)
+            self._agenda.drop(unit)
             self._crew.hand_over((unit, Cancelled(), None))
 
     def _abandon(self, error: BaseException) -> None:
@@ -322,16 +329,17 @@ class Loop:
         self._is_stopping = True
         self._desk.db.hurry()
         self._crew.stop()
-        for work in self._active.values():
+        works = [work for work in self._active.values() if work]
+        for work in works:
             if work.collector:
                 work.collector.abort()
-        has_process = any(work.has_process for work in self._active.values())
+        has_process = any(work.has_process for work in works)
         deadline = self._clock.monotonic() + (PROCESS_SECONDS if has_process else THREAD_SECONDS)
         try:
             while self._active and self._clock.monotonic() < deadline:
                 self._take_last()
             with self._desk.db.atomic():
-                self._desk.give_up(f"interrupted: {why(error)}")
+                self._desk.give_up(f"interrupted: {why(error)}", units=self._units)
         except AgentOSError:
             return
 
@@ -344,18 +352,12 @@ class Loop:
         if answer is not None:
             self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
         elif isinstance(what, BaseException) or unit not in self._active:
+            unit.output = getattr(what, "output", "")
             self._active.pop(unit, None)
         else:
             with self._desk.db.atomic():
                 tell = self._take_end(unit, what)
             tell()
-
-
-class Cancelled(Exception):  # noqa: N818 (what happened, not an error)
-    """Somebody asked for the end of this run."""
-
-    def __init__(self) -> None:
-        super().__init__("cancelled: its end was asked for")
 
 
 def _blocked_by(unit: Unit) -> str:
@@ -364,30 +366,3 @@ def _blocked_by(unit: Unit) -> str:
         if before.status == "failed" or (before.status == "skipped" and before.dues):
             return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
     return ""
-
-
-def hint_of(error: BaseException) -> str:
-    """What to do about it."""
-    if isinstance(error, AgentOSError):
-        return error.hint
-    return "`retry` does it again" if isinstance(error, Cancelled) else "the log has the traceback"
-
-
-def why(error: BaseException) -> str:
-    """What went wrong, in words."""
-    if isinstance(error, Stopped):
-        return f"stopped by signal {error.signal_number}"
-    if isinstance(error, (AgentOSError, Cancelled)) or hasattr(error, "trace"):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
-
-
-def _trace(error: BaseException) -> str:
-    """Where a fault came from; an error of ours says all there is to say."""
-    if isinstance(error, (AgentOSError, Cancelled)):
-        return ""
-    if hasattr(error, "trace"):
-        return str(error.trace)
-    from traceback import format_exception
-
-    return "".join(format_exception(type(error), error, error.__traceback__))

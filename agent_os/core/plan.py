@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
-from .due import Due, Order, due_slots, latest_key, slot_of
+from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, slot_of
 from .errors import ConfigError
 from .spec import closure
 
@@ -143,6 +143,17 @@ class Planner:
         self._store = store
         self._slots = slots
 
+    def names(self, targets: Collection[str]) -> set[str]:
+        """These tasks and whatever they come after, without those that are disabled."""
+        return {task.name for task in closure(self._tasks, targets) if not self._disabled(task)}
+
+    def _disabled(self, task: Task) -> str:
+        """Why a task cannot run at all; `""` when it can."""
+        if task.kind == "collector":
+            return str(self._collectors[task.name].disabled)
+        missing = [name for name in task.needs if not self._home.settings.get(name)]
+        return f"disabled: {missing[0]} is not set" if missing else ""
+
     def plan(self, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
         """What is due of these tasks and of whatever they come after. ConfigError for a clock that was never set.
 
@@ -168,6 +179,10 @@ class Planner:
             else:
                 wanted = [unit.key for follower in followers[task.name] for unit in made[follower.name] if unit.dues]
                 dues = self._dues(task, mine, wanted=wanted, is_target=task.name in targets)
+                if len(dues) >= MOST_CAUGHT_UP and mine.is_open:
+                    remarks.append(
+                        f"{task.name}: at most {MOST_CAUGHT_UP} missed slots are caught up unasked (`backfill`)"
+                    )
                 left_out += [(task, due) for due in dues if due.skip]
                 made[task.name] = self._units(task, [due for due in dues if not due.skip])
             for unit in made[task.name]:
@@ -180,26 +195,30 @@ class Planner:
     def _dues(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool) -> list[Due]:
         """The slots of a task that are due: of its own, and those that what follows it is in need of."""
         now = self._home.clock.now()
-        latest = latest_key(task, now)
-        span = None if order.is_open else (order.since or "", order.until or "9999")
-        known = self._slots.known(task.name, order, latest=latest, span=span)
-        dues = [] if task.is_adhoc and not is_target else due_slots(task, known, now=now, order=order)
+        known, dues = Known(), list[Due]()
+        if is_target or not task.is_adhoc:
+            span = None if order.is_open else (order.since or "", order.until or "9999")
+            known = self._slots.known(task.name, order, latest=latest_key(task, now), span=span)
+            dues = due_slots(task, known, now=now, order=order)
         if task.is_adhoc or task.partition:
             have = {due.key for due in dues}
             more = sorted({key for key in wanted if key not in have and _fits(task, key)})
-            statuses = self._slots.statuses(task.name, more)
-            dues += [slot_of(task, key, now=known.asked_at(key, now)) for key in more if statuses.get(key) != "success"]
+            wanted_ones = self._slots.of(task.name, more)
+            dues += [
+                slot_of(task, key, now=wanted_ones.asked_at(key, now))
+                for key in more
+                if wanted_ones.status(key) != "success"
+            ]
         return sorted(dues, key=lambda due: (due.due_at, due.key))
 
     def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:
         """A unit for each slot; one without a slot where there is nothing to do, or the task is disabled."""
-        missing = [name for name in task.needs if not self._home.settings.get(name)]
-        if not missing and dues:
+        disabled = self._disabled(task)
+        if not disabled and dues:
             return [Unit(task, key=due.key, dues=(due,)) for due in dues]
         unit = Unit(task)
-        unit.status = "skipped"
-        unit.disabled = bool(missing)
-        unit.error = f"disabled: {missing[0]} is not set" if missing else self._nothing_due(task)
+        unit.status, unit.disabled = "skipped", bool(disabled)
+        unit.error = disabled or self._nothing_due(task)
         return [unit]
 
     def _nothing_due(self, task: Task) -> str:
@@ -211,9 +230,9 @@ class Planner:
     def _collection(self, task: Task, order: Order, *, began_at: str, remarks: list[str]) -> Unit:
         """The one unit of a collector: the windows that it has to ask for."""
         unit = Unit(task)
-        collector = unit.collector = self._collectors[task.name]
-        if collector.disabled:
-            unit.status, unit.error, unit.disabled = "skipped", collector.disabled, True
+        unit.collector = self._collectors[task.name]
+        if self._disabled(task):
+            unit.status, unit.error, unit.disabled = "skipped", self._disabled(task), True
             return unit
         now = iso(self._home.clock.now())
         today = now[:10]
@@ -248,10 +267,9 @@ class Planner:
             same = [each for each in before if each.key == unit.key and each.key]
             unit.after += same or before
             task = self._tasks[name]
-            if not same and unit.dues and task.partition and unit.task.partition:
-                status = self._slots.statuses(name, (unit.key,)).get(unit.key, "")
-                if status in ("failed", "due"):
-                    unit.blocked = f"{name} has not succeeded for {unit.key}"
+            is_alone = not same and bool(unit.dues and task.partition and unit.task.partition)
+            if is_alone and self._slots.of(name, (unit.key,)).status(unit.key) in ("failed", "due"):
+                unit.blocked = f"{name} has not succeeded for {unit.key}"
 
 
 def _fits(task: Task, key: str) -> bool:
@@ -265,6 +283,6 @@ def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) 
     """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
     found: dict[str, str] = {}
     for owner, (_, theirs) in slots.owners().items():
-        if owner != mine and not lock.is_free(db_path, owner):
+        if owner != mine and not lock.is_gone(db_path, owner):
             found.update(dict.fromkeys(theirs & set(tasks), owner))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from threading import local
+from threading import Lock, local
 
 from .process import Capture
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from typing import Any, Optional, TextIO
 
 _mine = local()
+_turn = Lock()
+_users: list[object] = []
+_shared: list[tuple[Any, Any]] = []  # the streams as they were, while they are shared out
 
 
 class Divider:
@@ -50,11 +53,17 @@ class captured:  # noqa: N801 (reads as a word of the statement it is used in)
 
 
 class divided:  # noqa: N801 (reads as a word of the statement it is used in)
-    """`with divided():` the standard streams are shared out by thread."""
+    """`with divided():` the standard streams are shared out by thread; restored by the last to leave."""
 
     def __enter__(self) -> None:
-        self._before = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Divider(sys.stdout), Divider(sys.stderr)
+        with _turn:
+            if not _shared:
+                _shared.append((sys.stdout, sys.stderr))
+                sys.stdout, sys.stderr = Divider(sys.stdout), Divider(sys.stderr)
+            _users.append(self)
 
     def __exit__(self, *_: object) -> None:
-        sys.stdout, sys.stderr = self._before
+        with _turn:
+            _users.remove(self)
+            if not _users:
+                sys.stdout, sys.stderr = _shared.pop()

@@ -112,7 +112,13 @@ def _ended(error: TransientError, reason: str) -> TransientError:
     """The same error, told to its end: what happened last, and why it was left at that."""
     message = f"{error.message}; {reason}"
     hint = error.hint or CATCHES_UP
-    return type(error)(message, hint=hint, status=error.status, retry_after=error.retry_after)
+    return type(error)(
+        message,
+        hint=hint,
+        status=error.status,
+        retry_after=error.retry_after,
+        may_have_happened=error.may_have_happened,
+    )
 
 
 def _pause(wait: Wait, clock: Clock, stop: Optional[Callable[[], bool]]) -> None:

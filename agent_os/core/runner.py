@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .progress import Progress
 
-POLL_SECONDS = 0.5  # between two looks at a task that is running elsewhere
+SHORTEST_POLL_SECONDS = 0.02  # between two looks at a task that is running elsewhere
+LONGEST_POLL_SECONDS = 0.5
 
 
 class Runner:
@@ -47,7 +48,8 @@ class Runner:
             desk = Desk(self._home, self._setup, owner=runner_lock.owner)
             plan = self._take(desk, targets, order, began_at=began_at, runner_lock=runner_lock)
             units = list(plan.units)
-            if any(not unit.status for unit in units) or desk.outboxes_due() & set(self._setup.outboxes):
+            is_idle = all(unit.is_over for unit in units)
+            if not is_idle or (self._setup.outboxes and desk.outboxes_due() & set(self._setup.outboxes)):
                 from .loop import Loop
 
                 units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
@@ -62,26 +64,29 @@ class Runner:
     ) -> Plan:
         """Close what the dead have left; have all slots of the plan or none; wait where the overlap policy says so."""
         planner = Planner(self._setup, home=self._home, store=self._store, slots=desk.slots)
+        names = planner.names(targets)
         patient: set[str] = set()
         asked: set[str] = set()
+        pause = SHORTEST_POLL_SECONDS
         while True:
             gone = self._gone(desk, patient)
-            with desk.db.atomic():
-                for run_id in desk.bury(gone, number=runner_lock.number):
-                    self._log.warning(
-                        "run.interrupted", "an earlier run was interrupted; what it had to do is due again", run=run_id
-                    )
-                plan = planner.plan(targets, order, began_at=began_at)
-                busy = desk.busy({unit.task.name for unit in plan.units if not unit.disabled})
-                if not busy:
-                    desk.enlist(plan, order, targets)
-                else:
-                    self._refuse_overlap(desk, busy, targets, asked)
+            busy = {} if gone else desk.busy(names)
             if not busy:
-                for remark in plan.remarks:
-                    self._log.info("plan.remark", remark)
-                return plan
-            self._clock.sleep(POLL_SECONDS)
+                with desk.db.atomic():
+                    for run_id in desk.bury(gone, number=runner_lock.number):
+                        text = "an earlier run was interrupted; what it had to do is due again"
+                        self._log.warning("run.interrupted", text, run=run_id)
+                    busy = desk.busy(names)
+                    if not busy:
+                        plan = planner.plan(targets, order, began_at=began_at)
+                        desk.enlist(plan, order, targets)
+                if not busy:
+                    for remark in plan.remarks:
+                        self._log.info("plan.remark", remark)
+                    return plan
+            self._refuse_overlap(desk, busy, targets, asked)
+            self._clock.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
     def _gone(self, desk: Desk, patient: set[str]) -> set[str]:
         """The runners that are gone: their lock is free, or their lease is over and is not renewed in a moment."""
@@ -102,8 +107,9 @@ class Runner:
                     f"{name} is already running" + (f" ({holder})" if holder else ""),
                     hint="nothing was done; what is due is done by that run, or by the next one",
                 )
-            if policy == "replace":
-                desk.ask_to_cancel(name, busy[name])
+            if policy == "replace" and name not in asked:
+                with desk.db.atomic():
+                    desk.ask_to_cancel(name, busy[name])
             if name not in asked:
                 asked.add(name)
                 self._log.info("run.waits", f"{name} is running elsewhere; waiting for it to end", task=name)

@@ -7,7 +7,6 @@ FencedError has changed nothing, so that other changes of the same transaction s
 from __future__ import annotations
 
 from . import machine
-from .clock import iso
 from .due import Known
 from .machine import Slot
 
@@ -66,9 +65,6 @@ class Slots:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def _now(self) -> str:
-        return iso(self._db.clock.now())
-
     # questions
 
     def known(self, task: str, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
@@ -84,21 +80,18 @@ class Slots:
                 "SELECT key, status, attempts, due_at FROM slots WHERE task = ? AND key >= ? AND key < ?",
                 (task, *span),
             )
-        for key in {order.key, *order.keys_of(task), latest} - {""}:
-            rows += self._db.all(
-                "SELECT key, status, attempts, due_at FROM slots WHERE task = ? AND key = ?", (task, key)
-            )
         slots = {key: (status, attempts, due_at) for key, status, attempts, due_at in rows}
+        slots.update(self.of(task, {order.key, *order.keys_of(task), latest} - {""}).slots)
         return Known((newest[0] if newest else None) or "", slots)
 
-    def statuses(self, task: str, keys: Iterable[str]) -> dict[str, str]:
-        """The status of each of these slots that exists."""
+    def of(self, task: str, keys: Iterable[str]) -> Known:
+        """What is known of exactly these slots."""
         found = {}
         for key in keys:
-            row = self._db.one("SELECT status FROM slots WHERE task = ? AND key = ?", (task, key))
+            row = self._db.one("SELECT status, attempts, due_at FROM slots WHERE task = ? AND key = ?", (task, key))
             if row:
-                found[key] = row[0]
-        return found
+                found[key] = row
+        return Known(slots=found)
 
     def owners(self) -> dict[str, tuple[str, set[str]]]:
         """Every runner that has slots: when its lease ends, and the tasks it works on."""
@@ -138,7 +131,7 @@ class Slots:
 
     def interrupt(self, owner: str, *, reason: str = INTERRUPTED) -> list[str]:
         """Close what a runner that is gone has left: its runs fail, its slots are due again. The ids of the runs."""
-        now = self._now()
+        now = self._db.now()
         runs = [
             run_id for (run_id,) in self._db.all(
                 "SELECT id FROM runs WHERE status = 'running' AND owner = ?", (owner,)
@@ -160,7 +153,7 @@ class Slots:
 
     def enlist(self, task: str, dues: Iterable[Due], *, owner: str, lease_until: str) -> None:
         """Put slots on a runner's list. FencedError for one that another runner has."""
-        now = self._now()
+        now = self._db.now()
         for due in dues:
             before = self._row(task, due.key)
             after = machine.enlist(before, owner=owner, lease_until=lease_until)
@@ -178,11 +171,11 @@ class Slots:
         before = self._row(task, due.key)
         if before:
             after = machine.release(before, owner=owner, status="skipped")
-            self._write(task, due.key, after, reason=due.skip, now=self._now())
+            self._write(task, due.key, after, reason=due.skip, now=self._db.now())
 
     def release(self, task: str, keys: Iterable[str], *, owner: str, reason: str) -> None:
         """Take slots that never ran off the list; they stay due, for this reason."""
-        now = self._now()
+        now = self._db.now()
         for key in keys:
             before = self._row(task, key)
             if before and before.owner == owner and before.status == "due":
@@ -203,7 +196,7 @@ class Slots:
         """Write a run down and give it its slots. FencedError unless all of them are due and on its runner's list."""
         slots = [(key, self._row(run.task, key)) for key in keys]
         after = {key: machine.claim(slot or Slot(), owner=run.owner, lease_until=lease_until) for key, slot in slots}
-        now = self._now()
+        now = self._db.now()
         self._insert(run, status="running", now=now)
         for key, slot in after.items():
             self._db.run(
@@ -215,7 +208,7 @@ class Slots:
 
     def note_skipped(self, run: RunRow, reason: str) -> None:
         """Write down a run that was not made, and why."""
-        self._insert(run, status="skipped", now=self._now(), error=reason)
+        self._insert(run, status="skipped", now=self._db.now(), error=reason)
 
     def check(self, claimed: Claimed) -> None:
         """FencedError unless the run still has all the slots that it has not resolved."""
@@ -229,32 +222,43 @@ class Slots:
         self.check(claimed)
         self._db.run(
             "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?)",
-            (claimed.run_id, number, began_at, self._now(), error, retry_at),
+            (claimed.run_id, number, began_at, self._db.now(), error, retry_at),
         )
         self._db.run("UPDATE runs SET retry_at = ? WHERE id = ?", (retry_at, claimed.run_id))
-        if output:
-            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (claimed.run_id, output))
+        self.keep_output(claimed.run_id, output)
         self._reason(claimed, f"waiting for its next attempt: {error}")
 
     def attempt(self, claimed: Claimed, *, number: int) -> None:
         """The next attempt begins."""
-        now = self._now()
+        now = self._db.now()
         for key, epoch in claimed.epochs.items():
             self._write(claimed.task, key, machine.attempt(self._row(claimed.task, key), epoch=epoch), now=now)
         self._db.run("UPDATE runs SET retry_at = NULL, attempts = ? WHERE id = ?", (number, claimed.run_id))
 
-    def resolve(self, claimed: Claimed, keys: Iterable[str], status: str, *, reason: str, read_at: str = "") -> None:
-        """Resolve some slots of a run that goes on (days of a collector). They are no longer the run's."""
-        now = self._now()
+    def resolve(  # noqa: PLR0913 (the columns of a row)
+        self,
+        claimed: Claimed,
+        keys: Iterable[str],
+        status: str,
+        *,
+        reason: str,
+        read_at: Optional[str] = None,
+        output_json: Optional[str] = None,
+    ) -> None:
+        """Resolve some slots of a run, which may go on with the others (days of a collector)."""
+        now = self._db.now()
         ended = {
             key: machine.finish(self._row(claimed.task, key), epoch=claimed.epochs[key], status=status)
             for key in keys
             if key in claimed.epochs
         }
         for key, slot in ended.items():
-            self._write(claimed.task, key, slot, reason=reason, now=now)
-            if read_at:
-                self._db.run("UPDATE slots SET read_at = ? WHERE task = ? AND key = ?", (read_at, claimed.task, key))
+            self._db.run(
+                "UPDATE slots SET status = ?, owner = '', lease_until = '', reason = ?, changed_at = ?,"
+                " read_at = coalesce(?, read_at), output_json = coalesce(?, output_json)"
+                " WHERE task = ? AND key = ?",
+                (slot.status, reason, now, read_at, output_json, claimed.task, key),
+            )
             del claimed.epochs[key]
 
     def finish(  # noqa: PLR0913 (the end of a run, all by name)
@@ -271,19 +275,18 @@ class Slots:
         output: str = "",
     ) -> None:
         """End a run, and resolve what it still holds: as `slot_status`, where that differs from its own status."""
-        keys = list(claimed.epochs)
-        self.resolve(claimed, keys, slot_status or status, reason=error)
-        for key in keys if output_json is not None else ():
-            self._db.run(
-                "UPDATE slots SET output_json = ? WHERE task = ? AND key = ?", (output_json, claimed.task, key)
-            )
+        self.resolve(claimed, list(claimed.epochs), slot_status or status, reason=error, output_json=output_json)
         self._db.run(
             "UPDATE runs SET status = ?, error = ?, hint = ?, requests = ?, notes = ?, finished_at = ?,"
             " retry_at = NULL WHERE id = ? AND status = 'running'",
-            (status, error or None, hint, requests, notes, self._now(), claimed.run_id),
+            (status, error or None, hint, requests, notes, self._db.now(), claimed.run_id),
         )
+        self.keep_output(claimed.run_id, output)
+
+    def keep_output(self, run_id: str, output: str) -> None:
+        """Keep what a run has printed; its last attempt counts."""
         if output:
-            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (claimed.run_id, output))
+            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (run_id, output))
 
     def fail_days(self, claimed: Claimed, days: Iterable[str], *, reason: str) -> None:
         """Days that were asked for in vain; one that was read before stays read, and what was stored of it counts."""
@@ -296,7 +299,7 @@ class Slots:
         asked = self._db.run(
             "UPDATE runs SET cancel_at = ? WHERE status = 'running' AND cancel_at IS NULL"
             " AND (id = ? OR (task = ? AND owner = ?))",
-            (self._now(), run_id, task, owner),
+            (self._db.now(), run_id, task, owner),
         )
         return asked.rowcount
 

@@ -95,10 +95,7 @@ class Task:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.replace("\n", ",").split(",") if part.strip())
         if isinstance(value, (list, tuple, set, frozenset)):
-            found: list[str] = []
-            for each in value:
-                found += (name for name in self._names(option, each) if name not in found)
-            return tuple(found)
+            return tuple(dict.fromkeys(name for each in value for name in self._names(option, each)))
         name = getattr(value, "task_name", "") or (value.name if isinstance(value, Task) else "")
         if name:
             return (name,)

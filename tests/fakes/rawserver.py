@@ -1,12 +1,14 @@
 """A server on loopback that says exactly the bytes it is told, when it is told to, however wrong they are.
 
-It parses nothing but the end of a request head, so it encodes no assumption of the client's. Answers are bytes, or
-functions of a `Talk` for those that drip, hang or break. Also a proxy that connects wherever it was told.
+It parses nothing but the end of a request head and the length of a body, so it encodes no assumption of the client's.
+Answers are bytes, or functions of a `Talk` for those that drip, hang or break. Also a proxy that connects wherever it
+was told.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -105,14 +107,17 @@ class _Server:
 class RawServer(_Server):
     """Gives the answers in their order, whatever is asked; the last one again and again.
 
-    `requests` holds the heads that came, `connections` counts those accepted. With `tls` (an SSLContext) it speaks TLS.
+    `requests` holds the heads that came, `bodies` what came with them, `connections` counts those accepted. With `tls`
+    (an SSLContext) it speaks TLS; with `reads_bodies=False` it answers before it has read a body.
     """
 
-    def __init__(self, *answers, tls=None):
+    def __init__(self, *answers, tls=None, reads_bodies=True):
         super().__init__()
         self.answers = answers
         self.requests = []
+        self.bodies = []
         self._tls = tls
+        self._reads_bodies = reads_bodies
         self._lock = threading.Lock()
 
     @property
@@ -135,6 +140,8 @@ class RawServer(_Server):
             with self._lock:
                 answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
                 self.requests.append(head)
+            if self._reads_bodies:
+                self.bodies.append(read_body(connection, head))
             talk = Talk(connection, self.stopping, head)
             if callable(answer):
                 answer(talk)
@@ -180,3 +187,14 @@ def read_head(connection):
             return b""
         head += data
     return head
+
+
+def read_body(connection, head):
+    """As long as the head says; shorter when the other side has left."""
+    announced = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)\r\n", head)
+    left = int(announced[1]) if announced else 0
+    pieces = []
+    while left and (data := connection.recv(min(left, 65536))):
+        pieces.append(data)
+        left -= len(data)
+    return b"".join(pieces)

@@ -1,0 +1,39 @@
+"""Why a run did not succeed, in words: from whatever was raised."""
+
+from __future__ import annotations
+
+from .errors import AgentOSError, Stopped
+
+
+class Cancelled(Exception):  # noqa: N818 (what happened, not an error)
+    """Somebody asked for the end of this run."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled: its end was asked for")
+
+
+def why(error: BaseException) -> str:
+    """What went wrong."""
+    if isinstance(error, Stopped):
+        return f"stopped by signal {error.signal_number}"
+    if isinstance(error, (AgentOSError, Cancelled)) or hasattr(error, "trace"):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def hint_of(error: BaseException) -> str:
+    """What to do about it."""
+    if isinstance(error, AgentOSError):
+        return error.hint
+    return "`retry` does it again" if isinstance(error, Cancelled) else "the log has the traceback"
+
+
+def trace_of(error: BaseException) -> str:
+    """Where a fault came from; an error of ours says all there is to say."""
+    if isinstance(error, (AgentOSError, Cancelled)):
+        return ""
+    if hasattr(error, "trace"):  # told by another process
+        return str(error.trace)
+    from traceback import format_exception
+
+    return "".join(format_exception(type(error), error, error.__traceback__))

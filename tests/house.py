@@ -1,0 +1,102 @@
+"""A home with an app of its own and the program, in one process: what tests of tasks need."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import textwrap
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import pytest
+
+from agent_os.core.clock import Clock
+from agent_os.main import main
+
+
+class ShiftedClock(Clock):
+    """The machine's clock, moved by whatever the test says; sleeping is real."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    def set(self, text: str) -> None:
+        """Let it be this instant now: `2026-11-22T05:00`, UTC."""
+        moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+        self.ahead = moment - datetime.now(timezone.utc)
+
+
+class Answer(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+class House:
+    """One home; `app` is the source of its app, which may be written again between two runs."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home = home
+        self.clock = ShiftedClock()
+        self._capsys = capsys
+        self._number = 0
+        self._app: Optional[Path] = None
+
+    def app(self, source: str) -> None:
+        """Write the app. Each version is a file of its own, since a file is imported once a process."""
+        self._number += 1
+        self._app = self.home / f"app_{self._number}.py"
+        head = "from agent_os import App, PermanentError, TransientError\nimport os, time\napp = App('it')\n"
+        head += f"def note(text):\n    with open({str(self.home / 'notes')!r}, 'a') as f: f.write(text + '\\n')\n"
+        self._app.write_text(head + textwrap.dedent(source), encoding="utf-8")
+
+    def ini(self, text: str) -> None:
+        """Write agent_os.ini."""
+        path = self.home / "agent_os.ini"
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        path.chmod(0o600)
+
+    def run(self, *words: str) -> Answer:
+        """Run the program here; a task when the first word is none of its verbs' dashes."""
+        self._capsys.readouterr()
+        app = ["--app", str(self._app)] if self._app and "--task" in words else []
+        code = main([*words, *app, "--home", str(self.home)], clock=self.clock)
+        out, err = self._capsys.readouterr()
+        return Answer(code, out, err)
+
+    def task(self, name: str, *words: str) -> Answer:
+        """`--task NAME`."""
+        return self.run("--task", name, *words)
+
+    def outcomes(self, name: str, *words: str) -> dict[str, dict[str, Any]]:
+        """What `--task NAME --json` says, by task; of several slots the last."""
+        return {each["task"]: each for each in self.task(name, "--json", *words).json["outcomes"]}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the app's tasks have noted, in order: the outside world."""
+        path = self.home / "notes"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """What the database answers."""
+        connection = sqlite3.connect(self.home / "agent_os.db")
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    def slots(self, task: str) -> dict[str, str]:
+        """key -> status."""
+        return dict(self.rows("SELECT key, status FROM slots WHERE task = ? ORDER BY key", task))
