@@ -24,6 +24,7 @@ CHILD = "_child"  # the word with which this program starts itself, for a task t
 # Verbs, each a module of `commands` (with _ for -).
 VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
+    "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
     "results": "tokens and cost by day and provider",
     "history": "the runs of the past, newest first",
     "show": "one run in full: why it failed, its attempts, steps, effects, output and log",
@@ -31,7 +32,11 @@ VERBS = {
     "retry": "run what failed again; steps that were done are kept",
     "replay": "do what a run did once more though it succeeded, all of it or from a step on",
     "backfill": "run the days or instants of the past that are missing",
-    "gaps": "days that are missing, and why",
+    "gaps": "what is missing, why, and until when it can still be had",
+    "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
+    "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
+    "doctor": "is everything in order, and what to do where it is not",
+    "vacuum": "forget old runs now (AGENT_OS_RETENTION_DAYS), and give their room back to the disk",
     "config": "every setting and where it comes from",
     "demo": "the whole thing on invented data, in ten seconds, without a key",
     "self-check": "whether this file is whole",
@@ -109,7 +114,7 @@ class Arguments:
         self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
         self._opened: Optional[Home] = None
 
-    def open(self) -> Home:
+    def open(self, *, warn: bool = True) -> Home:
         """The home that is meant, with its settings and log; said once if its files can be read by others."""
         if self._opened is None:
             from .core.home import open_home
@@ -123,7 +128,7 @@ class Arguments:
                 verbose=self.verbose,
                 environ=self.environ,
             )
-            for warning in self._opened.settings.warnings:
+            for warning in self._opened.settings.warnings if warn else ():
                 self._opened.log.warning("config.open_to_others", warning)
         return self._opened
 
@@ -234,7 +239,15 @@ def _parser(verb: str) -> ArgumentParser:
     """Argparse's parser of all options, with the sub-parser of the one verb that was named."""
     import argparse
 
+    known = Arguments()
+
     class Parser(argparse.ArgumentParser):
+        def add_argument(self, *names: Any, **options: Any) -> Any:
+            dest = options.get("dest") or names[0].lstrip("-").replace("-", "_")
+            if hasattr(known, dest):  # where it is not given, what was said before the verb stands
+                options["default"] = argparse.SUPPRESS
+            return super().add_argument(*names, **options)
+
         def error(self, message: str) -> Any:
             raise _WrongWordsError(message)
 
@@ -248,10 +261,7 @@ def _parser(verb: str) -> ArgumentParser:
     _add(parser, {**COMMON, **RUN})
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for name, text in VERBS.items():
-        sub = verbs.add_parser(
-            name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False,
-            argument_default=argparse.SUPPRESS,  # what was said before the verb stands
-        )  # fmt: skip
+        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         _add(sub, COMMON)
         if name == verb:
             module = __import__(f"{__package__}.commands.{name.replace('-', '_')}", fromlist=["add_arguments"])

@@ -888,9 +888,10 @@ def test_backfill_does_first_what_its_task_comes_after(house: House) -> None:
 def test_a_dry_run_lists_what_would_run_and_touches_nothing(house: House) -> None:
     """Not even a home without a database."""
     words = ("backfill", "letter", "--since", house.day(2), "--dry-run")
-    rows = house.json(*words)["would_run"]
-    assert [(row["task"], row["slot"]) for row in rows] == [
-        ("daily", house.day(2)), ("daily", house.day(1)), ("letter", house.day(2)), ("letter", house.day(1)),
+    runs = house.json(*words)["runs"]
+    assert [(run["task"], run["slot"], run["action"]) for run in runs] == [
+        ("daily", house.day(2), "run"), ("daily", house.day(1), "run"),
+        ("letter", house.day(2), "run"), ("letter", house.day(1), "run"),
     ]  # fmt: skip
     assert list(house.home.glob("agent_os.db*")) == []
     assert house.notes() == []
@@ -902,10 +903,10 @@ def test_a_dry_run_lists_what_would_run_and_touches_nothing(house: House) -> Non
     )
     answer = house.run(*words)
     assert answer.code == 0
-    assert [line.split()[:2] for line in answer.out.splitlines()[:3]] == [
-        ["task", "slot"], ["daily", house.day(2)], ["letter", house.day(2)],
+    assert [line.split()[:3] for line in answer.out.splitlines()[1:3]] == [
+        ["daily", house.day(2), "run"], ["letter", house.day(2), "run"],
     ]  # fmt: skip
-    assert "nothing was run" in answer.out
+    assert answer.out.splitlines()[-1].startswith("a run now would make 2 runs")
     assert before == (
         (house.home / "agent_os.db").read_bytes(), house.rows("SELECT * FROM slots"), house.rows("SELECT * FROM runs"),
     )  # fmt: skip
@@ -915,8 +916,8 @@ def test_backfill_of_a_provider_goes_further_back_than_a_run_by_itself(world: Wo
     """`run_all` means each of them; a dry run tells the windows."""
     since, until = world.day(500), world.day(490)
     answer = world.run("backfill", "run_all", "--since", since, "--until", until, "--dry-run", "--json")
-    assert [(row["task"], row["start"], row["end"], row["slots"]) for row in json.loads(answer.out)["would_run"]] == [
-        ("fetch_openai", since, until, 10), ("fetch_anthropic", since, until, 10),
+    assert [(run["task"], run["since"], run["until"], run["action"]) for run in json.loads(answer.out)["runs"]] == [
+        ("fetch_openai", since, until, "run"), ("fetch_anthropic", since, until, "run"),
     ]  # fmt: skip
     assert not (world.home / "agent_os.db").exists()
     answer = world.run("backfill", "run_all", "--since", since, "--until", until, "--json")
@@ -930,7 +931,7 @@ def test_more_than_a_thousand_slots_have_to_be_meant(house: House) -> None:
     assert (answer.code, len(answer.err.splitlines())) == (2, 1)
     assert "1,001 slots of morning would run; give --yes" in answer.err
     assert not (house.home / "agent_os.db").exists()
-    assert len(house.json("backfill", "morning", "--since", since, "--dry-run")["would_run"]) == 1001
+    assert len(house.json("backfill", "morning", "--since", since, "--dry-run")["runs"]) == 1001
     assert house.run("backfill", "morning", "--since", since, "--yes", "--quiet").code == 0
     assert house.rows("SELECT count(*) FROM slots WHERE status = 'success'") == [(1001,)]
 

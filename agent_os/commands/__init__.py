@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_app(parser: ArgumentParser) -> None:
     """--app, for the verbs that look at tasks."""
-    parser.add_argument("--app", metavar="APP", help="an app to look at too: a path or a module")
+    parser.add_argument("--app", metavar="APP", default="", help="an app to look at too: a path or a module")
 
 
 def emit(text: str) -> None:

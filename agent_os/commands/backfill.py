@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import exits
 from ..core.clock import iso
 from ..core.errors import UsageError
-from . import add_app, emit, emit_json, emit_table
+from . import add_app
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..core.home import Home
-    from ..core.plan import Setup, Unit
+    from ..core.plan import Setup
 
 MOST_UNASKED = 1000  # slots; more of them are seldom meant
 
@@ -40,7 +39,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Any) -> int:
     """Run what is missing in the span and report as `--task` does; or list it."""
+    from ..core.outlook import look_ahead
     from ..wiring import setup_of, targets_of
+    from .plan import foretell
     from .run import order_of, refuse_disabled, run
 
     began_at = iso(args.clock.now())
@@ -51,10 +52,11 @@ def execute(args: Any) -> int:
     default_until(args)
     order = order_of(args, home)
     refuse_disabled(targets, setup, home)
-    units = planned(targets, order, setup, home, began_at=began_at)
-    wanted = sum(len(unit.dues) for unit in units if unit.is_target)
+    outlook = look_ahead(home, setup, targets, order)
     if args.dry_run:
-        return tell(args, units)
+        foretell(args, outlook, jobs=setup.jobs)
+        return exits.OK
+    wanted = sum(len(line.unit.dues) for line in outlook.lines if line.unit.is_target and line.action != "skip")
     if not wanted:
         from .report import report
 
@@ -88,39 +90,3 @@ def default_until(args: Any) -> None:
             raise UsageError(f"{since} is today, and without --until a backfill ends before it", hint="give --until")
         if since < today:
             args.until = today
-
-
-def planned(targets: Sequence[str], order: Any, setup: Setup, home: Home, *, began_at: str) -> list[Unit]:
-    """What would be run, as the database is now."""
-    from ..core.plan import Planner
-    from ..core.slots import Slots
-
-    with home.reading(or_empty=True) as store:
-        planner = Planner(setup, home=home, store=store, slots=Slots(store.db))
-        plan = planner.plan(targets, order, began_at=began_at)
-    return [unit for unit in plan.units if unit.dues]
-
-
-def tell(args: Any, units: Sequence[Unit]) -> int:
-    """Each run that would be made, with what it comes after first."""
-    rows: list[dict[str, Any]] = []
-    for unit in units:
-        start, end = unit.window
-        rows.append(
-            {
-                "task": unit.task.name, "slot": unit.key or None, "start": start, "end": end, "slots": len(unit.dues),
-                "reason": unit.blocked or ("" if unit.is_target else "it is needed by what comes after it"),
-            }
-        )  # fmt: skip
-    if args.json:
-        emit_json({"would_run": rows})
-    elif not rows:
-        emit("nothing would run")
-    else:
-        lines = [
-            (row["task"], row["slot"] or f"{row['slots']} days, {row['start']} up to {row['end']}", row["reason"])
-            for row in rows
-        ]
-        emit_table(("task", "slot", "remark"), lines)
-        emit(f"nothing was run: this is what `backfill {args.of_task}` would do without --dry-run")
-    return exits.OK

@@ -48,12 +48,9 @@ class Home:
                 hint="let it name a file, or leave it out: the default is agent_os.db",
             )
 
-    def reading(self, *, or_empty: bool = False) -> Reading:
-        """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on.
-
-        With `or_empty`, a database that does not exist yet reads as one without a row.
-        """
-        return Reading(self, or_empty=or_empty)
+    def reading(self) -> Reading:
+        """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on."""
+        return Reading(self)
 
     def connect(self, hosts: Sequence[str], *, log: Log) -> HttpClient:
         """An HTTP client for one thread: its own connections, to these hosts and to those that the user allowed."""
@@ -90,14 +87,13 @@ class Home:
 class Reading:
     """The database, open for reading alone, in the thread that enters."""
 
-    def __init__(self, home: Home, *, or_empty: bool) -> None:
+    def __init__(self, home: Home) -> None:
         self._home = home
-        self._or_empty = or_empty
         self._store: Optional[Store] = None
 
     def __enter__(self) -> Store:
         self._home.refuse_no_path()
-        self._store = Store(open_to_read(self._home.db_path, clock=self._home.clock, or_empty=self._or_empty))
+        self._store = Store(open_to_read(self._home.db_path, clock=self._home.clock))
         return self._store
 
     def __exit__(self, *_: object) -> None:

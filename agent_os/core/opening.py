@@ -27,14 +27,9 @@ _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.s
 _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documents", "iCloud Drive")
 
 
-def open_to_read(path: str, *, clock: Clock, or_empty: bool = False) -> Database:
-    """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged.
-
-    With `or_empty`, an empty one in memory stands for a file that is still to be made.
-    """
+def open_to_read(path: str, *, clock: Clock) -> Database:
+    """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged."""
     if not _exists(path):
-        if or_empty:
-            return _empty(path, clock)
         raise ConfigError(f"there is no database at {path} yet", hint="run `--task run_all` first, or give --home")
     db = Database(path, _connect(path, "ro"), clock=clock)
     try:
@@ -77,15 +72,6 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
     return db
 
 
-def _empty(path: str, clock: Clock) -> Database:
-    """A database without a row, in no file."""
-    db = Database(path, sqlite3.connect(":memory:", isolation_level=None), clock=clock)
-    for _, statements in MIGRATIONS:
-        for statement in statements:
-            db.run(statement)
-    return db
-
-
 def _is_doubtful(path: str) -> bool:
     """Whether the header does not say that it is ours, or what is newest is not in the file yet."""
     try:
@@ -111,6 +97,17 @@ def _refuse_no_folder(folder: str) -> None:
             f"the folder {folder}, where the database is to be, does not exist",
             hint=f"make it first (mkdir -p {folder}), or correct AGENT_OS_DB_PATH",
         )
+
+
+def open_to_plan(path: str, *, clock: Clock) -> Database:
+    """As `open_to_read`; where nothing was put in yet, an empty one in memory, so that no file is made for a look."""
+    if _exists(path) and (os.path.getsize(path) or os.path.exists(path + ".id")):
+        return open_to_read(path, clock=clock)
+    db = Database(path, sqlite3.connect(":memory:", isolation_level=None), clock=clock)
+    for _, statements in MIGRATIONS:
+        for statement in statements:
+            db.run(statement)
+    return db
 
 
 def _exists(path: str) -> bool:
