@@ -436,6 +436,16 @@ def test_nothing_that_a_task_says_steers_the_terminal(house: House) -> None:
         assert shown in out
 
 
+def test_of_very_many_steps_a_screen_has_the_last(house: House) -> None:
+    """A program gets all of them."""
+    house.app.write_text(APP.replace("range(100_000)", "range(1_001)"))
+    house.run("--task", "busy")
+    out = house.run("show", "last").out
+    assert "steps of this slot: the last 200 of 1,001" in out
+    assert ("step 801 " in out, "step 800 " in out) == (True, False)
+    assert len(house.json("show", "last")["steps"]) == 1001
+
+
 def test_no_secret_is_shown_wherever_a_task_has_put_it(house: House) -> None:
     """Steps, effects and output, for people and for programs."""
     (house.home / ".env").write_text("TINY_TOKEN=hunter-2-hunter-2\n")

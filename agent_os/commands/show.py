@@ -8,7 +8,7 @@ from .. import exits
 from ..core import lock
 from ..core.chronicle import Chronicle
 from ..core.logbook import records_of
-from ..core.text import cut, plural, safe, span
+from ..core.text import cut, plural, safe, span, thousands
 from . import emit, emit_json, emit_table
 from .runs import WHICH, find
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..core.home import Home
 
 VALUE_COLUMNS = 60  # of a value on a screen; --json has all of it
+MOST_ROWS = 200  # of a table on a screen: the last ones
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -199,8 +200,9 @@ def headline(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 def section(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table with a title, if there is anything in it."""
     if rows:
-        emit(f"\n{title}:")
-        emit_table(header, rows)
+        left_out = len(rows) - MOST_ROWS
+        emit(f"\n{title}:" + (f" the last {MOST_ROWS} of {thousands(len(rows))}" if left_out > 0 else ""))
+        emit_table(header, rows[-MOST_ROWS:])
 
 
 def lines(title: str, texts: Iterable[str]) -> None:
