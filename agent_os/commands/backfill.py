@@ -56,7 +56,7 @@ def execute(args: Any) -> int:
     if args.dry_run:
         foretell(args, outlook, jobs=setup.jobs)
         return exits.OK
-    wanted = sum(len(line.unit.dues) for line in outlook.lines if line.unit.is_target and line.action != "skip")
+    wanted = sum(len(line.unit.dues) for line in outlook.lines if line.unit.is_target)
     if not wanted:
         from .report import report
 
