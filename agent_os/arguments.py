@@ -28,6 +28,11 @@ VERBS = {
     "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
     "results": "tokens and cost by day and provider",
     "history": "the runs of the past, newest first",
+    "show": "one run in full: why it failed, its attempts, steps, effects, output and log",
+    "cancel": "end a run that is under way",
+    "retry": "run what failed again; steps that were done are kept",
+    "replay": "do what a run did once more though it succeeded, all of it or from a step on",
+    "backfill": "run the days or instants of the past that are missing",
     "gaps": "what is missing, why, and until when it can still be had",
     "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
     "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
@@ -236,7 +241,15 @@ def _parser(verb: str) -> ArgumentParser:
     """Argparse's parser of all options, with the sub-parser of the one verb that was named."""
     import argparse
 
+    known = Arguments()
+
     class Parser(argparse.ArgumentParser):
+        def add_argument(self, *names: Any, **options: Any) -> Any:
+            dest = options.get("dest") or names[0].lstrip("-").replace("-", "_")
+            if hasattr(known, dest):  # where it is not given, what was said before the verb stands
+                options["default"] = argparse.SUPPRESS
+            return super().add_argument(*names, **options)
+
         def error(self, message: str) -> Any:
             raise _WrongWordsError(message)
 

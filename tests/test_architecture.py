@@ -24,7 +24,7 @@ RANKS = (
     " signals strict_json",
     "app_code db dotenv http_request ini_file lock logger model printing spec",
     "config due ledger opening retry",
-    "export http_answer http_connector ini journal retention slots store survey",
+    "chronicle export http_answer http_connector ini journal logbook retention slots store survey",
     "http_client",
     "home",
     "app collector",
@@ -111,7 +111,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|slots|journal|ledger|opening|columns|export|survey|retention)\.py"
+    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|opening|columns|export|survey|retention)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

@@ -525,7 +525,7 @@ def test_four_processes_lose_and_tear_no_line(path, max_bytes, lines):
     So many old files are kept here that every line must be in one of them, some 20 rotations later.
     """
     code = CHILD + (
-        "logger._OLD_FILES = 1000\n"
+        "logger.OLD_FILES = 1000\n"
         f"log = log({str(path)!r}, max_bytes={max_bytes})\n"
         "sys.stdin.read()\n"
         f"for n in range({lines}): log.info('e', 'm' * (n % 50), process=sys.argv[1], n=n)\n"

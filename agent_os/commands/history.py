@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from .. import exits
+from ..core.chronicle import Chronicle
 from . import emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Sequence
     from typing import Any
 
-
-COLUMNS = ("run", "task", "provider", "status", "started_at", "finished_at", "error", "requests", "notes")
+    from ..core.chronicle import Run
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,26 +26,42 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(args: Any) -> int:
     """Print the newest runs."""
     since, _ = args.days()
-    rows = args.open().store().runs(
+    runs = Chronicle(args.open().store().db).runs(
         task=args.of_task, status=args.status, since=since or "", most=max(0, min(args.limit, 2**31))
     )  # fmt: skip
     if args.json:
-        emit_json([dict(zip(COLUMNS, row)) for row in rows])
-    elif not rows:
-        emit("no run is recorded")
+        emit_json([as_json(run) for run in runs])
+    elif not runs:
+        emit("no run is recorded" + (" that fits" if args.of_task or args.status or since else ""))
     else:
-        show(rows)
+        show(runs)
     return exits.OK
 
 
-def show(rows: list[tuple[Any, ...]]) -> None:
-    """A line a run; the reason or error last, where it may be long."""
-    from ..core.clock import from_iso
+def as_json(run: Run) -> dict[str, Any]:
+    """A run; the slot is null where it had none, as a collector's, which is about many days."""
+    return {
+        "run": run.id, "task": run.task, "provider": run.provider, "status": run.status, "started_at": run.started_at,
+        "finished_at": run.finished_at, "error": run.error, "requests": run.requests, "notes": run.notes,
+        "slot": run.slot or None, "attempts": run.attempts,
+    }  # fmt: skip
+
+
+def show(runs: Sequence[Run]) -> None:
+    """A line a run; the reason or error last, where it may be long. Columns that say nothing are left out."""
     from ..core.text import span
 
-    lines = []
-    for run_id, task, _, status, started_at, finished_at, error, requests, notes in rows:
-        seconds = (from_iso(finished_at) - from_iso(started_at)).total_seconds() if finished_at else 0.0
-        took = span(max(0.0, seconds)) if finished_at else ""
-        lines.append((started_at[:19] + "Z", task, status, str(requests), took, run_id, error or notes or ""))
-    emit_table(("started", "task", "status", "requests", "took", "run", "what was said"), lines, right={3})
+    lines: list[dict[str, str]] = []
+    for run in runs:
+        took = "" if run.seconds is None or run.status == "skipped" else span(run.seconds)
+        lines.append(
+            {
+                "started": run.started_at[:19] + "Z", "task": run.task, "slot": run.slot, "status": run.status,
+                "attempts": str(run.attempts), "requests": str(run.requests), "took": took, "run": run.id,
+                "what was said": run.error or run.notes,
+            }
+        )  # fmt: skip
+    usual = {"slot": {""}, "attempts": {"0", "1"}, "requests": {"0"}}
+    header = [name for name in lines[0] if {line[name] for line in lines} - usual.get(name, set())]
+    right = {place for place, name in enumerate(header) if name in ("attempts", "requests")}
+    emit_table(header, [[line[name] for name in header] for line in lines], right=right)

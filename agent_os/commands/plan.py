@@ -41,11 +41,16 @@ def execute(args: Any) -> int:
         refuse_disabled(targets, setup, home)
     except ConfigError as error:
         outlook.refusal = sentence(error.message, error.hint)
-    if args.json:
-        emit_json(as_json(outlook, task=args.of_task, jobs=setup.jobs))
-    else:
-        show(outlook, jobs=setup.jobs)
+    foretell(args, outlook, jobs=setup.jobs)
     return exits.OK
+
+
+def foretell(args: Any, outlook: Outlook, *, jobs: int) -> None:
+    """Print what would be done, for people or for programs."""
+    if args.json:
+        emit_json(as_json(outlook, task=args.of_task, jobs=jobs))
+    else:
+        show(outlook, jobs=jobs)
 
 
 def as_json(outlook: Outlook, *, task: str, jobs: int) -> dict[str, Any]:

@@ -97,10 +97,15 @@ def order_of(args: Arguments, home: Home) -> Order:
     key = args.key or ""
     if len(key) > 200 or not key.isprintable():
         raise UsageError(f"--key {key[:40]!r} cannot name a slot", hint="use at most 200 printable characters")
-    lookback = home.settings.whole("AGENT_OS_LOOKBACK_DAYS", least=1, most=3660)
     return Order(
-        since=since, until=until, force=args.force, lookback_days=lookback, key=key, from_step=args.from_step or ""
-    )
+        since=since, until=until, force=args.force, lookback_days=lookback_days(home), key=key,
+        from_step=args.from_step or "",
+    )  # fmt: skip
+
+
+def lookback_days(home: Home) -> int:
+    """How far back a collector looks that was never run."""
+    return home.settings.whole("AGENT_OS_LOOKBACK_DAYS", least=1, most=3660)
 
 
 def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from . import machine
 from .clock import iso
 from .due import Order, due_slots, latest_key
-from .errors import AgentOSError, PermanentError, TaskError, UsageError
+from .errors import AgentOSError, FencedError, PermanentError, TaskError, UsageError
 from .journal import Journal
 from .living import Living
 from .lock import new_id
@@ -154,6 +154,10 @@ class Desk:
         unit.attempt = 1
         return self._work(unit)
 
+    def has(self, unit: Unit) -> bool:
+        """Whether the run of a unit was begun and is not over."""
+        return unit in self._claims
+
     def next_attempt(self, unit: Unit) -> Work:
         """Begin another attempt of a run."""
         self.slots.attempt(self._claims[unit], number=unit.attempt + 1)
@@ -256,6 +260,7 @@ class Desk:
             claimed, status="success", output_json=output_json, requests=unit.requests, notes="; ".join(unit.notes),
             output=self._hide(unit.output),
         )  # fmt: skip
+        del self._claims[unit]
 
     def _check_outboxes(self, unit: Unit, messages: Collection[Any]) -> None:
         for outbox, _, _ in messages:
@@ -277,6 +282,7 @@ class Desk:
             claimed, status="failed", error=self._hide(error), hint=hint, slot_status="skipped" if is_cancelled else "",
             requests=unit.requests, notes="; ".join(unit.notes), output=self._hide(unit.output),
         )  # fmt: skip
+        del self._claims[unit]
 
     def _hide(self, text: str) -> str:
         return self._home.redactor.text(text)
@@ -284,9 +290,10 @@ class Desk:
     # what a run asks for while it is under way
 
     def do(self, unit: Unit, operation: str, given: Mapping[str, Any]) -> Any:
-        """Do one of the operations below, if the run still has its slots."""
-        claimed = self._claims[unit]
-        self.slots.check(claimed)
+        """Do one of the operations below, if the run is not over and still has its slots."""
+        if not self.has(unit):
+            raise FencedError(f"the run of {unit.label} is over: it was cancelled", hint="nothing was changed")
+        self.slots.check(self._claims[unit])
         method = getattr(self, f"_do_{operation}", None)
         if method is None:
             raise PermanentError(f"there is no operation {operation}")

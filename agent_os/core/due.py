@@ -35,7 +35,7 @@ class Order:
         force: bool = False,
         lookback_days: int = 35,
         key: str = "",
-        keys: Iterable[str] = (),
+        keys: Optional[Mapping[str, Iterable[str]]] = None,
         from_step: str = "",
     ) -> None:
         self.since = since
@@ -43,8 +43,17 @@ class Order:
         self.force = force
         self.lookback_days = lookback_days
         self.key = key
-        self.keys = tuple(keys)  # exactly these slots, whatever is due otherwise
+        self.keys = keys or {}  # task -> exactly these slots of it, whatever is due otherwise
         self.from_step = from_step
+
+    @property
+    def is_again(self) -> bool:
+        """Whether what is done is to be done once more: all of it, or from one of its steps on."""
+        return self.force or bool(self.from_step)
+
+    def keys_of(self, task: str) -> list[str]:
+        """The slots of a task that were named, each once; none when it is not about single ones."""
+        return sorted(set(self.keys.get(task, ())))
 
     @property
     def is_open(self) -> bool:
@@ -115,15 +124,17 @@ def latest_key(task: Task, now: datetime) -> str:
 
 def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[Due]:
     """The slots that a run of this task has to take care of, oldest first."""
-    if order.keys:
-        return [slot_of(task, key, now=known.asked_at(key, now)) for key in sorted(order.keys)]
+    named = order.keys_of(task.name)
+    if named:
+        keys = [key for key in named if order.is_again or known.status(key) != "success"]
+        return [slot_of(task, key, now=known.asked_at(key, now)) for key in keys]
     if task.is_adhoc:
         return _asked_for(task, known, now=now, order=order)
     latest = latest_key(task, now)
     if not order.is_open:
-        keys = [key for key in keys_in(task, order, latest) if order.force or known.status(key) != "success"]
+        keys = [key for key in keys_in(task, order, latest) if order.is_again or known.status(key) != "success"]
         return [slot_of(task, key, now=now) for key in keys]
-    if order.force or order.from_step:
+    if order.is_again:
         return [slot_of(task, latest, now=now)]
     return _by_policy(task, known, latest=latest, now=now)
 
@@ -131,7 +142,7 @@ def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[
 def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list[Due]:
     """The slot of a task without a time of its own: the one that was named, else what is unfinished, else a new one."""
     if order.key:
-        done = known.status(order.key) == "success" and not order.force
+        done = known.status(order.key) == "success" and not order.is_again
         return [] if done else [slot_of(task, order.key, now=known.asked_at(order.key, now))]
     if order.from_step and known.newest:
         return [slot_of(task, known.newest, now=known.asked_at(known.newest, now))]

@@ -33,16 +33,20 @@ class Home:
 
     def store(self, *, write: bool = False) -> Store:
         """The database of this home: opened once, to read or to write; made by the first writer."""
+        self.refuse_no_path()
+        if self._store is None:
+            opened = open_to_write if write else open_to_read
+            self._store = Store(opened(self.db_path, clock=self.clock))
+        return self._store
+
+    def refuse_no_path(self) -> None:
+        """Raise ConfigError where no database is named."""
         if not self.db_path:
             source = self.settings.find("AGENT_OS_DB_PATH")[1]
             raise ConfigError(
                 f"AGENT_OS_DB_PATH is empty (from {source})",
                 hint="let it name a file, or leave it out: the default is agent_os.db",
             )
-        if self._store is None:
-            opened = open_to_write if write else open_to_read
-            self._store = Store(opened(self.db_path, clock=self.clock))
-        return self._store
 
     def reading(self) -> Reading:
         """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on."""
@@ -88,6 +92,7 @@ class Reading:
         self._store: Optional[Store] = None
 
     def __enter__(self) -> Store:
+        self._home.refuse_no_path()
         self._store = Store(open_to_read(self._home.db_path, clock=self._home.clock))
         return self._store
 

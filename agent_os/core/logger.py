@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Log", "Redactor", "stdlib_bridge"]
 
+OLD_FILES = 3  # PATH.1 is the newest of them
 _LARGEST_FILE = 5_000_000
-_OLD_FILES = 3
 _LONGEST_WAIT = 1.0  # seconds, for the lock that others hold for microseconds
 _DEEPEST = 8
 _LEVELS = ((40, "error"), (30, "warning"), (20, "info"))  # from where on, in the numbers of the standard library
@@ -205,11 +205,11 @@ class _File:
     def _rotate(self, size: int) -> bool:
         """Move the files one on. False where the folder does not let us: then one file takes the room of all four."""
         try:
-            for number in range(_OLD_FILES - 1, 0, -1):
+            for number in range(OLD_FILES - 1, 0, -1):
                 _move(f"{self._path}.{number}", f"{self._path}.{number + 1}")
             _move(self._path, f"{self._path}.1")
         except OSError:
-            if size > self._max_bytes * (_OLD_FILES + 1):
+            if size > self._max_bytes * (OLD_FILES + 1):
                 os.ftruncate(self._fd, 0)
             return False
         return True

@@ -197,7 +197,7 @@ class Loop:
 
     def _take_end(self, unit: Unit, what: Any) -> Tell:
         """Inside the transaction: a body has come to its end."""
-        if unit not in self._active and not isinstance(what, Cancelled):
+        if not self._desk.has(unit):
             return self._crew.forget_stray  # its run was cancelled while it could not be ended
         work = self._active.get(unit)
         if work:

@@ -145,6 +145,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ALTER TABLE runs ADD COLUMN hint TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE runs ADD COLUMN cancel_at TEXT",  # when somebody asked for its end
             "CREATE INDEX runs_by_task ON runs(task, started_at)",
+            "CREATE INDEX runs_unsuccessful ON runs(status, started_at) WHERE status IN ('failed', 'skipped')",
             """CREATE TABLE attempts(
                 run_id TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,
                 number INTEGER NOT NULL,

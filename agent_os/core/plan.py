@@ -245,13 +245,17 @@ class Planner:
             return unit
         now = iso(self._home.clock.now())
         today = now[:10]
-        span = unit.span = order.span(today=today, first=self._store.first_day(task.name))
+        days = order.keys_of(task.name)
+        named = Window(days[0], add_days(days[-1], 1)) if days else None
+        span = unit.span = named or order.span(today=today, first=self._store.first_day(task.name))
         reads = self._store.reads(task.name, span)
         if any(read.at > now for read in reads.values()):
             remarks.append(f"{task.name}: some days were read later than now; they are read again")
         answered = self._answered(collector, span, today, order, remarks)
         due = due_days(answered, reads, now=now, fresh_since=began_at, force=order.force) if answered else []
-        if order.is_open:
+        if days:
+            due = [day for day in days if answered and day >= answered.start]
+        elif order.is_open:
             wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task.name))
             if len(due) < len(wanted):
                 remarks.append(
@@ -275,7 +279,7 @@ class Planner:
         first = collector.first_answered(today)
         if first is None or first <= span.start:
             return span
-        if not order.is_open:
+        if order.keys or not order.is_open:
             remarks.append(f"{collector.task}: nothing before {first} is asked for; it is {_forgotten(collector)}")
         return Window(first, span.end) if first < span.end else None
 

@@ -88,7 +88,7 @@ class Slots:
                 (task.name, *span),
             )
         slots = {key: (status, attempts, due_at) for key, status, attempts, due_at in rows}
-        slots.update(self.of(task.name, {order.key, *order.keys, latest} - {""}).slots)
+        slots.update(self.of(task.name, {order.key, *order.keys_of(task.name), latest} - {""}).slots)
         return Known((newest[0] if newest else None) or "", slots)
 
     def of(self, task: str, keys: Iterable[str]) -> Known:

@@ -17,17 +17,6 @@ class Store:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    # runs
-
-    def runs(self, *, task: str = "", status: str = "", since: str = "", most: int) -> list[tuple[Any, ...]]:
-        """The newest runs first: id, task, plugin_name, status, started_at, finished_at, error, requests, notes."""
-        return self.db.all(
-            "SELECT id, task, plugin_name, status, started_at, finished_at, error, requests, notes FROM runs"
-            " WHERE (? = '' OR task = ?) AND (? = '' OR status = ?) AND started_at >= ?"
-            " ORDER BY started_at DESC, id DESC LIMIT ?",
-            (task, task, status, status, since, most),
-        )
-
     # days
 
     def reads(self, task: str, span: Window) -> dict[str, Read]:
