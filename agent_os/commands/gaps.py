@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ..arguments import Arguments
     from ..core.collector import Collector
     from ..core.days import Window
+    from ..core.due import Order
+    from ..core.home import Home
+    from ..core.plan import Setup
     from ..core.store import Store
 
 
@@ -24,16 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Arguments) -> int:
     """Print every span of missing days with its reason."""
-    from ..core.days import CATCH_UP_DAYS, add_days
     from ..wiring import setup_of
     from .run import order_of
 
     home = args.open()
-    order, store, today = order_of(args, home), home.store(), args.clock.today()
-    found: list[dict[str, Any]] = []
-    for collector in setup_of(home).collectors.values():
-        span = order.span(today=today, first=store.first_day(collector.task))
-        found += holes(collector, span, store, reach=add_days(today, -CATCH_UP_DAYS))
+    found = missing(setup_of(home), home, order_of(args, home))
     if args.json:
         emit_json(found)
     elif not found:
@@ -42,6 +40,18 @@ def execute(args: Arguments) -> int:
         rows = [(each["provider"], each["since"], each["last"], str(each["days"]), each["reason"]) for each in found]
         emit_table(("provider", "from", "to", "days", "why"), rows, right={3})
     return exits.OK
+
+
+def missing(setup: Setup, home: Home, order: Order) -> list[dict[str, Any]]:
+    """All that is missing, as `--json` lists it; for the Python API too."""
+    from ..core.days import CATCH_UP_DAYS, add_days
+
+    store, today = home.store(), home.clock.today()
+    found: list[dict[str, Any]] = []
+    for collector in setup.collectors.values():
+        span = order.span(today=today, first=store.first_day(collector.task))
+        found += holes(collector, span, store, reach=add_days(today, -CATCH_UP_DAYS))
+    return found
 
 
 def holes(collector: Collector, span: Window, store: Store, *, reach: str) -> list[dict[str, Any]]:
@@ -58,7 +68,8 @@ def holes(collector: Collector, span: Window, store: Store, *, reach: str) -> li
             found[-1]["last"] = day
             found[-1]["days"] += 1
         else:
-            found.append({"provider": collector.name, "since": day, "last": day, "days": 1, "reason": reason})
+            names = {"provider": collector.name, "task": collector.task}
+            found.append({**names, "since": day, "last": day, "days": 1, "reason": reason})
         before = day
     return found
 

@@ -8,7 +8,9 @@ from . import emit, emit_json, emit_table
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from typing import Any
+    from typing import Any, Optional
+
+    from ..core.store import Store
 
 
 COLUMNS = ("run", "task", "provider", "status", "started_at", "finished_at", "error", "requests", "notes")
@@ -35,6 +37,12 @@ def execute(args: Any) -> int:
     else:
         show(rows)
     return exits.OK
+
+
+def past(store: Store, *, task: str, status: str, since: Optional[str], most: int) -> list[dict[str, Any]]:
+    """The newest runs, as `--json` lists them; for the Python API too."""
+    rows = store.runs(task=task, status=status, since=since or "", most=most)
+    return [dict(zip(COLUMNS, row)) for row in rows]
 
 
 def show(rows: list[tuple[Any, ...]]) -> None:
