@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -888,3 +892,95 @@ def test_replace_ends_the_other_one(house: House) -> None:
         ("success", None),
     ]
     assert sorted(house.slots("long").values()) == ["skipped", "success"]
+
+
+# --- being stopped ----------------------------------------------------------------------------------------------------
+
+
+def started(house: House, *words: str) -> subprocess.Popen[str]:
+    """The program in a process of its own, in this home."""
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-m", "agent_os", *words, "--home", str(house.home)]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(house: House, note: str) -> None:
+    deadline = time.monotonic() + 20
+    while note not in house.notes and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert note in house.notes
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_ends_everything_in_order(house: House, number: int, code: int) -> None:
+    """Children are ended, output so far is kept, the run is closed, its slots are due; exit 128 + n."""
+    house.ini(f"""
+        [task:long]
+        command = echo working; echo $$ >> {house.home}/notes; echo begun >> {house.home}/notes; sleep 60
+        shell = yes
+        [task:end]
+        command = true
+        after = long
+    """)
+    process = started(house, "--task", "end")
+    wait_for(house, "begun")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert house.rows("SELECT status, error FROM runs") == [("failed", f"interrupted: stopped by signal {int(number)}")]
+    assert house.rows("SELECT text FROM outputs") == [("working\n",)]
+    assert house.rows("SELECT DISTINCT status, owner FROM slots") == [("due", "")]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(house.notes[0]), 0)
+
+
+def test_what_a_killed_run_had_done_is_not_done_again(house: House) -> None:
+    """kill -9: the next start closes the run as interrupted, reads its steps, and goes on."""
+    house.app("""
+        @app.task(timeout="60s")
+        def work(ctx):
+            ctx.step("first", lambda: note("first"))
+            note("begun")
+            if ctx.setting("GO") != "yes": time.sleep(60)
+            note("ended")
+    """)
+    process = started(house, "--task", "work", "--app", str(house._app))
+    wait_for(house, "begun")
+    process.kill()
+    process.communicate()
+    (house.home / ".env").write_text("GO=yes\n")
+    (house.home / ".env").chmod(0o600)
+    answer = house.task("work")
+    assert answer.code == 0
+    assert "an earlier run was interrupted" in answer.err
+    assert house.notes == ["first", "begun", "begun", "ended"]
+    assert house.rows("SELECT status FROM runs ORDER BY started_at") == [("failed",), ("success",)]
+    assert list(house.slots("work").values()) == ["success"]
+
+
+def test_the_child_of_a_killed_runner_ends_with_it(house: House) -> None:
+    """It notices that nobody listens any more: no two of one task at work."""
+    house.app("""
+        @app.task(timeout="60s")
+        def work(ctx):
+            note(f"{os.getpid()}")
+            note("begun")
+            time.sleep(60)
+    """)
+    process = started(house, "--task", "work", "--app", str(house._app))
+    wait_for(house, "begun")
+    process.kill()
+    process.communicate()
+    child = int(house.notes[0])
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and is_alive(child):
+        time.sleep(0.02)
+    assert not is_alive(child)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False

@@ -19,7 +19,7 @@ from .slots import Claimed, RunRow, Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any, Optional
 
     from .bodies import End, Work
@@ -100,9 +100,12 @@ class Desk:
         """The runs of this runner whose end somebody has asked for."""
         return self.slots.cancelled(self.owner)
 
-    def give_up(self, reason: str) -> None:
-        """The runner ends: close its runs, and leave its slots due."""
+    def give_up(self, reason: str, *, units: Iterable[Unit]) -> None:
+        """The runner ends: close its runs, with what they had printed, and leave its slots due."""
         self.slots.interrupt(self.owner, reason=reason)
+        for unit in units:
+            if unit.output and not unit.is_over:
+                self.slots.keep_output(unit.run_id, self._hide(unit.output))
 
     # units
 

@@ -339,7 +339,7 @@ class Loop:
             while self._active and self._clock.monotonic() < deadline:
                 self._take_last()
             with self._desk.db.atomic():
-                self._desk.give_up(f"interrupted: {why(error)}")
+                self._desk.give_up(f"interrupted: {why(error)}", units=self._units)
         except AgentOSError:
             return
 
@@ -352,6 +352,7 @@ class Loop:
         if answer is not None:
             self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
         elif isinstance(what, BaseException) or unit not in self._active:
+            unit.output = getattr(what, "output", "")
             self._active.pop(unit, None)
         else:
             with self._desk.db.atomic():

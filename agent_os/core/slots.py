@@ -225,8 +225,7 @@ class Slots:
             (claimed.run_id, number, began_at, self._db.now(), error, retry_at),
         )
         self._db.run("UPDATE runs SET retry_at = ? WHERE id = ?", (retry_at, claimed.run_id))
-        if output:
-            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (claimed.run_id, output))
+        self.keep_output(claimed.run_id, output)
         self._reason(claimed, f"waiting for its next attempt: {error}")
 
     def attempt(self, claimed: Claimed, *, number: int) -> None:
@@ -282,8 +281,12 @@ class Slots:
             " retry_at = NULL WHERE id = ? AND status = 'running'",
             (status, error or None, hint, requests, notes, self._db.now(), claimed.run_id),
         )
+        self.keep_output(claimed.run_id, output)
+
+    def keep_output(self, run_id: str, output: str) -> None:
+        """Keep what a run has printed; its last attempt counts."""
         if output:
-            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (claimed.run_id, output))
+            self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (run_id, output))
 
     def fail_days(self, claimed: Claimed, days: Iterable[str], *, reason: str) -> None:
         """Days that were asked for in vain; one that was read before stays read, and what was stored of it counts."""
