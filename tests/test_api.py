@@ -39,7 +39,7 @@ def app() -> App:
     @app.task
     def load(ctx):
         """Load it."""
-        print("loading")
+        print("loading")  # noqa: T201
         return {"rows": 3}
 
     @app.task(after=load)
@@ -284,7 +284,7 @@ def test_threads_run_side_by_side_in_one_home(tmp_path):
     """An OpenHome may be handed to any thread: nothing is open between two calls."""
     app = App("mine")
     for number in range(4):
-        app.task(lambda ctx, number=number: print(number) or number, name=f"task_{number}")
+        app.task(lambda ctx, number=number: print(number) or number, name=f"task_{number}")  # noqa: T201
     home = agent_os.open(tmp_path, app=app)
     results: dict[int, list[agent_os.RunResult]] = {}
 
@@ -323,7 +323,7 @@ def test_no_secret_is_in_what_is_told(tmp_path):
 
     @app.task
     def leaky(ctx):
-        print(ctx.setting("OTHER_TOKEN"))
+        print(ctx.setting("OTHER_TOKEN"))  # noqa: T201
         raise PermanentError(f"no: {ctx.setting('OTHER_TOKEN')}")
 
     with agent_os.open(tmp_path, app=app) as home:
@@ -347,9 +347,7 @@ def test_a_setting_is_read_when_it_is_needed(tmp_path):
 
 def test_a_timeout_needs_an_app_that_another_process_can_find(tmp_path):
     """An app in a file has it; one that the script made fails with a sentence that says so."""
-    source = (
-        "from agent_os import App\napp = App('filed')\n@app.task(timeout='60s')\ndef timed(ctx): return 'in time'\n"
-    )
+    source = "from agent_os import App\napp = App('f')\n@app.task(timeout='60s')\ndef timed(ctx): return 'in time'\n"
     (tmp_path / "filed.py").write_text(source)
     app = App("here")
 
@@ -397,7 +395,7 @@ def test_what_a_collector_stored_can_be_read_and_exported(tmp_path):
             assert home.export(tmp_path / "out.csv", since=since, until=until) == 4
             assert home.export(str(tmp_path / "out.jsonl"), "runs", "jsonl") == 2
             lines = (tmp_path / "out.csv").read_bytes().split(b"\r\n")
-            assert lines[0].startswith(b"provider,date,")
+            assert lines[0].startswith(b"date,provider,tokens,cost,")
             assert len(lines) == 6
             for wrong in ({"table": "tables"}, {"format": "xml"}):
                 with pytest.raises(UsageError, match="is not known"):
