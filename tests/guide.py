@@ -57,7 +57,9 @@ class Reader:
             program.write_bytes(built.read_bytes())
             program.chmod(0o755)
         else:
-            self._write_program(program, f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec python3 -m agent_os "$@"\n')
+            self._write_program(
+                program, f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec python3 -m agent_os "$@"\n'
+            )
         self._path = "agent_os.pyz/site-packages" if built else str(ROOT)
 
     def _write_program(self, path: Path, text: str) -> None:
