@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .answers import Gap, Run, RunResult, TaskInfo
@@ -262,8 +262,8 @@ def _name(task: Named) -> str:
 def _day(what: str, day: Day) -> Optional[str]:
     if day is None or isinstance(day, str):
         return day
-    if isinstance(day, date) and not isinstance(day, datetime):
-        return day.isoformat()
+    if isinstance(day, date):
+        return day.isoformat()  # of an instant (datetime is a date) it is no day, and refused as such
     raise UsageError(f"{what} is {day!r:.60}", hint='give a UTC day, as "2026-11-21" or datetime.date(2026, 11, 21)')
 
 

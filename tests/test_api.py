@@ -17,6 +17,7 @@ import pytest
 import agent_os
 from agent_os import App, BusyError, ConfigError, PermanentError, TaskError, UsageError
 from agent_os.sandbox.server import Sandbox
+from tests.conftest import PACKAGE
 from tests.test_command_line import write_env
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,10 +94,10 @@ def test_importing_the_package_loads_nothing_of_it(tmp_path):
 
 TYPED = """
 import datetime
-from typing import Optional
+from typing import Optional, cast
 
 import agent_os
-from agent_os import App, Context
+from agent_os import App, Context, Message
 
 app = App("mine")
 
@@ -105,6 +106,21 @@ app = App("mine")
 def report(ctx: Context) -> int:
     return len(ctx.slot)
 
+
+@app.task
+def simple(ctx: Context) -> str:
+    return ctx.task
+
+
+@app.outbox("discord", needs="DISCORD_WEBHOOK_URL")
+def send(ctx: Context, message: Message) -> str:
+    return message.key
+
+
+kept: str = simple(cast(Context, None)) + send(cast(Context, None), Message("k", None, 1))
+simple(3)  # type: ignore[arg-type]
+report(3)  # type: ignore[arg-type]
+send(3, 4)  # type: ignore[arg-type]
 
 with agent_os.open("home", app=app) as home:
     for result in home.run("report", report, since=datetime.date(2026, 11, 1), until="2026-11-03", jobs=2):
@@ -189,8 +205,9 @@ def test_days_are_text_or_dates(tmp_path):
             ("2026-01-02", "2026-01-02"),
         ]
         for wrong in (datetime(2026, 1, 1, tzinfo=timezone.utc), 20260101, "2026-1-1"):
-            with pytest.raises(UsageError):
+            with pytest.raises(UsageError) as caught:
                 home.run("daily", since=wrong)
+            assert "2026-11-21" in caught.value.hint + caught.value.message, wrong
 
 
 @pytest.mark.parametrize(
@@ -347,7 +364,7 @@ def test_a_setting_is_read_when_it_is_needed(tmp_path):
 
 def test_a_timeout_needs_an_app_that_another_process_can_find(tmp_path):
     """An app in a file has it; one that the script made fails with a sentence that says so."""
-    source = "from agent_os import App\napp = App('f')\n@app.task(timeout='60s')\ndef timed(ctx): return 'in time'\n"
+    source = f"from {PACKAGE} import App\napp = App('f')\n@app.task(timeout='60s')\ndef timed(ctx): return 'in time'\n"
     (tmp_path / "filed.py").write_text(source)
     app = App("here")
 
