@@ -58,9 +58,9 @@ class Gap(NamedTuple):
     last: str
     days: int
     reason: str
-    slots: int = 0
-    lost_on: Optional[str] = None
-    is_lost: bool = False
+    slots: int
+    lost_on: Optional[str]
+    is_lost: bool
 
 
 class TaskInfo(NamedTuple):

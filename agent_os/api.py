@@ -136,15 +136,17 @@ class OpenHome:
             return [Run(**_fitting(Run, each)) for each in rows]
 
     def gaps(self, *, since: Day = None, until: Day = None, task: Named = "") -> list[Gap]:
-        """What is missing, and why: of the days in [since, until), or of those that a run looks after by itself."""
-        from .commands.gaps import missing
+        """What is missing, and why: of the days in [since, until), or of those that a run looks after by itself.
+
+        Raises UsageError for a task that has neither days nor a schedule.
+        """
+        from .commands.gaps import gaps_of
         from .commands.run import order_of
 
         with self._opened(since=since, until=until) as (args, home):
-            setup = self._setup(home)
-            names = _targets((task,), setup) if task else []
-            found = [Gap(**_fitting(Gap, each)) for each in missing(setup, home, order_of(args, home))]
-            return [gap for gap in found if not names or gap.task in names]
+            name = _name(task) if task else ""
+            found = gaps_of(self._setup(home), home, order_of(args, home), of_task=name)
+            return [Gap(**_fitting(Gap, each)) for each in found]
 
     def export(
         self,

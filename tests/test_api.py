@@ -433,6 +433,27 @@ def test_a_gap_says_why(app, tmp_path):
             home.gaps(task="fetch_nobody")
 
 
+def test_a_gap_of_any_task_is_told(tmp_path):
+    """Days that failed, as `gaps` lists them; a task without days or schedule has none, and that is said."""
+    app = App("mine")
+
+    @app.task(partition="day")
+    def daily(ctx):
+        raise PermanentError("no")
+
+    @app.task
+    def whenever(ctx):
+        pass
+
+    with agent_os.open(tmp_path, app=app) as home:
+        home.run(daily, since="2026-01-01", until="2026-01-03")
+        (gap,) = home.gaps(task=daily, since="2026-01-01", until="2026-01-03")
+        assert (gap.task, gap.since, gap.last, gap.slots, gap.lost_on) == ("daily", "2026-01-01", "2026-01-02", 2, None)
+        assert "no" in gap.reason
+        with pytest.raises(UsageError, match="the task whenever has no gaps"):
+            home.gaps(task="whenever")
+
+
 def test_tasks_are_listed_with_what_keeps_them_from_running(app, tmp_path):
     """Those of the script, of agent_os.ini and the collectors."""
     (tmp_path / "agent_os.ini").write_text("[task:clean]\ncommand = true\nschedule = 30 6 * * *\ndoc = Tidy up.\n")

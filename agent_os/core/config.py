@@ -136,7 +136,7 @@ def load(
         (env_path, {name: value for name, value in dotenv_file.pairs if value is not None}),
         (ini_path, ini_settings),
     )
-    warnings = _open_to_others(env_path, ini_path)
+    warnings = _open_to_others(env_path, *([ini_path] if _holds_secrets(ini_settings, sections) else []))
     if dotenv_file.bad_lines:
         lines = ", ".join(map(str, dotenv_file.bad_lines[:5]))
         warnings.append(f"{env_path}: no assignment on line {lines}; passed over")
@@ -155,6 +155,12 @@ def find_home(flag: str, environ: Mapping[str, str]) -> str:
     if not os.path.isdir(folder):
         raise ConfigError(f"the home {folder} is not a folder", hint=f"make it first: mkdir -p {folder}")
     return folder
+
+
+def _holds_secrets(settings: Mapping[str, str], sections: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether an ini is more than a list of tasks, which anyone may read."""
+    given = [*settings.items(), *(item for options in sections.values() for item in options.items())]
+    return any(is_secret(name) and value.strip() and not value.startswith(REFERENCE) for name, value in given)
 
 
 def _open_to_others(*paths: str) -> list[str]:

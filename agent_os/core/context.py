@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 POLICIES = ("at_most_once", "at_least_once")
 LONGEST_KEY = 200
+SENDING = "send "  # with a message's key after it, the effect of its outbox
 
 
 class Facts:
@@ -199,7 +200,7 @@ class Context:
 
         `key` names the message for ever: the same one twice is one message.
         """
-        self._name("message", key)
+        self._name("message", key, most=LONGEST_KEY - len(SENDING))
         self._messages.append((outbox, key, to_json(message, f"message {key!r} of task {self.task}")))
 
     def spend(self, amount: int) -> None:
@@ -224,11 +225,11 @@ class Context:
         if self._http is not None:
             self._http.close()
 
-    def _name(self, what: str, name: object) -> None:
-        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
+    def _name(self, what: str, name: object, *, most: int = LONGEST_KEY) -> None:
+        if not isinstance(name, str) or not 0 < len(name) <= most or not name.isprintable():
             raise PermanentError(
                 f"task {self.task}: {str(name)[:60]!r} cannot name a {what}",
-                hint=f"use 1 to {LONGEST_KEY} printable characters",
+                hint=f"use 1 to {most} printable characters",
             )
 
 

@@ -116,7 +116,7 @@ def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[
         return _asked_for(task, known, now=now, order=order)
     latest = latest_key(task, now)
     if not order.is_open:
-        keys = [key for key in _keys_in(task, order, latest) if order.force or known.status(key) != "success"]
+        keys = [key for key in keys_in(task, order, latest) if order.force or known.status(key) != "success"]
         return [slot_of(task, key, now=now) for key in keys]
     if order.force or order.from_step:
         return [slot_of(task, latest, now=now)]
@@ -142,7 +142,7 @@ def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list
 
 def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[Due]:
     """What is due without being asked for: what is new since the newest slot known, and what is unresolved."""
-    fresh = [key for key in _keys_since(task, known.newest, latest) if not known.status(key)]
+    fresh = [key for key in keys_since(task, known.newest, latest) if not known.status(key)]
     begun = [key for key, (status, tries, _) in known.slots.items() if status == "due" and tries]
     waiting = [key for key, (status, tries, _) in known.slots.items() if status == "due" and not tries]
     failed = [key for key in known.slots if known.status(key) == "failed"]
@@ -163,9 +163,12 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[
     return found
 
 
-def _keys_since(task: Task, newest: str, latest: str) -> list[str]:
-    """The keys after `newest` up to `latest`, at most MOST_CAUGHT_UP of them; only `latest` for a task never seen."""
-    if newest == NEVER_SEEN:
+def keys_since(task: Task, newest: str, latest: str) -> list[str]:
+    """The keys after `newest` up to `latest`, at most MOST_CAUGHT_UP of them; only `latest` for a task never seen.
+
+    A task that had another kind of time before (days, a schedule, none) was never seen with this one.
+    """
+    if not is_key(task, newest):
         return [latest]
     if latest <= newest:
         return []
@@ -182,7 +185,7 @@ def _keys_since(task: Task, newest: str, latest: str) -> list[str]:
     return keys[-MOST_CAUGHT_UP:]
 
 
-def _keys_in(task: Task, order: Order, latest: str) -> list[str]:
+def keys_in(task: Task, order: Order, latest: str) -> list[str]:
     """The keys of the days that were asked for, none after `latest`."""
     if task.partition:
         until = min(order.until or "9999-12-31", add_days(latest, 1))
@@ -217,6 +220,19 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
             return Due(key, due_at=iso(moment), window=Moments(key_of(before), key))
     today = now.astimezone(timezone.utc).date().isoformat()
     return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
+
+
+def is_key(task: Task, key: str) -> bool:
+    """Whether a key is one of those that the days or the schedule of this task make."""
+    if task.partition:
+        return is_day(key)
+    from .cron import moment_of
+
+    try:
+        moment_of(key)
+    except ValueError:
+        return False
+    return True
 
 
 def is_day(key: str) -> bool:
