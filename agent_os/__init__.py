@@ -5,6 +5,8 @@ The public API. Names are imported when they are first used: a start that collec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .answers import Gap, Run, RunResult, TaskInfo
+    from .api import OpenHome, open  # noqa: A004 (as gzip.open and codecs.open)
     from .core.app import App, Ask, Message, Result
     from .core.collector import Collector
     from .core.context import Context
@@ -35,44 +37,56 @@ __all__ = [
     "ConfigError",
     "Context",
     "FencedError",
+    "Gap",
     "Message",
     "Moments",
+    "OpenHome",
     "Page",
     "PermanentError",
     "Record",
     "ResourceError",
     "Result",
     "Row",
+    "Run",
+    "RunResult",
     "StoreError",
     "TaskError",
+    "TaskInfo",
     "TransientError",
     "UsageError",
     "Window",
     "__version__",
+    "open",
     "shown",
     "table",
 ]
 
 _ROOMS = {
-    "App": "app",
-    "Ask": "app",
-    "Collector": "collector",
-    "Context": "context",
-    "Message": "app",
-    "Moments": "days",
-    "Page": "model",
-    "Record": "model",
-    "Result": "app",
-    "Row": "model",
-    "Window": "days",
-    "shown": "money",
-    "table": "text",
+    "App": "core.app",
+    "Ask": "core.app",
+    "Collector": "core.collector",
+    "Context": "core.context",
+    "Gap": "answers",
+    "Message": "core.app",
+    "Moments": "core.days",
+    "OpenHome": "api",
+    "Page": "core.model",
+    "Record": "core.model",
+    "Result": "core.app",
+    "Row": "core.model",
+    "Run": "answers",
+    "RunResult": "answers",
+    "TaskInfo": "answers",
+    "Window": "core.days",
+    "open": "api",
+    "shown": "core.money",
+    "table": "core.text",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = __import__(f"{__name__}.core.{_ROOMS.get(name, 'errors')}", fromlist=[name])
+    room = __import__(f"{__name__}.{_ROOMS.get(name, 'core.errors')}", fromlist=[name])
     globals()[name] = getattr(room, name)
     return globals()[name]

@@ -105,7 +105,7 @@ class _Boundary:
         try:
             return self._judge(error)
         except Exception as worse:  # noqa: BLE001 (the last resort: there is nobody left to pass it to)
-            ours = _as_ours(worse)
+            ours = as_ours(worse)
             _write_error(f"error: {ours.message if ours else f'{type(error).__name__}: {error}'}")
             return exits.of(ours) if ours else exits.BUG
 
@@ -120,7 +120,8 @@ class _Boundary:
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
             return self._say(exits.SIGNAL + number, f"stopped by signal {number}", "what was not finished is due again")
-        ours = _as_ours(error, self.args)
+        home = self.args and self.args.opened
+        ours = as_ours(error, home.db_path if home else "the database")
         if ours is None:
             return self._fault(error)
         return self._say(exits.of(ours), ours.message, ours.hint)
@@ -172,7 +173,7 @@ class _Boundary:
                 _write_error(f"warning: closing the database: {error}")
 
 
-def _as_ours(error: BaseException, args: Optional[Arguments] = None) -> Optional[AgentOSError]:
+def as_ours(error: BaseException, db_path: str = "the database") -> Optional[AgentOSError]:
     """The error of ours that an exception amounts to; None for one that only a fault of the program explains."""
     from .core.errors import AgentOSError, os_failure, out_of_memory
 
@@ -185,7 +186,7 @@ def _as_ours(error: BaseException, args: Optional[Arguments] = None) -> Optional
     if type(error).__module__ == "sqlite3" and isinstance(error, Exception):
         from .core.db import failure
 
-        return failure(error, args.opened.db_path if args and args.opened else "the database")
+        return failure(error, db_path)
     return None
 
 

@@ -8,6 +8,9 @@ from .plugins import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Union
+
+    from .core.app import App
     from .core.collector import Collector
     from .core.home import Home
     from .core.progress import Progress
@@ -16,12 +19,17 @@ if TYPE_CHECKING:
 RUN_ALL = "run_all"
 
 
-def setup_of(home: Home, *, app: str = "", jobs: int = 0) -> Setup:
-    """Every task of a home, of the apps it names and of `app`. Raises ConfigError that says all that is wrong."""
+def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
+    """Every task of a home, of the apps it names and of `app`, an App or the name of one.
+
+    Raises ConfigError that says all that is wrong.
+    """
     from .core.apps import apps_of, check, registry
 
     settings = home.settings
-    apps = apps_of(settings, app)
+    apps = apps_of(settings, app if isinstance(app, str) else "")
+    if not isinstance(app, str) and app not in apps:
+        apps.append(app)
     declared = settings.sections or settings.get("AGENT_OS_LIMITS")
     if declared:
         from .core.ini import limits_of, tasks_of

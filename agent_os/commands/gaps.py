@@ -27,16 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Any) -> int:
     """Print every span of missing days or slots with its reason."""
-    from ..wiring import setup_of, targets_of
+    from ..wiring import setup_of
     from .run import order_of
 
     home = args.open()
-    setup = setup_of(home, app=args.app)
-    names = targets_of(args.of_task, setup) if args.of_task else list(setup.tasks)
-    tasks = [setup.tasks[name] for name in names]
-    _refuse_adhoc(tasks, is_chosen=bool(args.of_task))
-    order, today = order_of(args, home), args.clock.today()
-    found = [as_json(task, hole, today=today) for task in tasks for hole in holes(task, setup, home, order)]
+    found = gaps_of(setup_of(home, app=args.app), home, order_of(args, home), of_task=args.of_task)
     if args.json:
         emit_json(found)
     elif not found:
@@ -44,6 +39,17 @@ def execute(args: Any) -> int:
     else:
         show(found)
     return exits.OK
+
+
+def gaps_of(setup: Setup, home: Home, order: Order, *, of_task: str = "") -> list[dict[str, Any]]:
+    """All that is missing, or only of one task, as `--json` lists it; for the Python API too. Raises UsageError."""
+    from ..wiring import targets_of
+
+    names = targets_of(of_task, setup) if of_task else list(setup.tasks)
+    tasks = [setup.tasks[name] for name in names]
+    _refuse_adhoc(tasks, is_chosen=bool(of_task))
+    today = home.clock.today()
+    return [as_json(task, hole, today=today) for task in tasks for hole in holes(task, setup, home, order)]
 
 
 def _refuse_adhoc(tasks: list[Task], *, is_chosen: bool) -> None:

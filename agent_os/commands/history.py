@@ -10,9 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Optional
 
     from ..core.chronicle import Run
+    from ..core.store import Store
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,6 +37,12 @@ def execute(args: Any) -> int:
     else:
         show(runs)
     return exits.OK
+
+
+def past(store: Store, *, task: str, status: str, since: Optional[str], most: int) -> list[dict[str, Any]]:
+    """The newest runs, as `--json` lists them; for the Python API too."""
+    runs = Chronicle(store.db).runs(task=task, status=status, since=since or "", most=most)
+    return [as_json(run) for run in runs]
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -80,9 +80,10 @@ def show_value(unit: Unit) -> None:
     """What a task has to say: what it printed, and the text that it returns."""
     if unit.output:
         emit(unit.output.rstrip("\n"))
-    if isinstance(unit.value, str) and unit.task.kind == "function":
+    is_text = isinstance(unit.value, str) and bool(unit.value)
+    if is_text and unit.task.kind == "function":
         emit(unit.value)
-    if not unit.output and not isinstance(unit.value, str) and sys.stderr:
+    if not unit.output and not is_text and sys.stderr:
         from ..core.text import span
 
         emit(f"{unit.label}: {unit.status} in {span(unit.seconds)}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeVar, overload
 
 from .archive import PACKAGE
 from .spec import Task, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from .home import Home
 
 
+Fn = TypeVar("Fn", bound=Callable[..., Any])  # what is decorated stays what it is
 OUTBOX_RETRIES = 3  # how often a start waits a moment for messages that are not taken at once
 
 
@@ -66,6 +67,12 @@ class App:
         self.limits: dict[str, Callable[[Ask], Any]] = {}
         self.faults: list[str] = [] if is_name(name) else [f"{name!r} is no name for an app"]
 
+    @overload
+    def task(self, function: Fn, *, name: str = ..., **options: Any) -> Fn: ...
+
+    @overload
+    def task(self, function: None = None, *, name: str = "", **options: Any) -> Callable[[Fn], Fn]: ...
+
     def task(self, function: Any = None, *, name: str = "", **options: Any) -> Any:
         """Register a function as a task: `@app.task`, or `@app.task(after=…, schedule="30 6 * * *", …)`.
 
@@ -104,14 +111,14 @@ class App:
             self._add(task)
         return name
 
-    def outbox(self, name: str, *, needs: Any = (), retries: Any = None) -> Callable[[Any], Any]:
+    def outbox(self, name: str, *, needs: Any = (), retries: Any = None) -> Callable[[Fn], Fn]:
         """`@app.outbox("discord", needs="DISCORD_WEBHOOK_URL")`: `fn(ctx, message)` sends one `Message`.
 
         What it returns (JSON) is kept as the receipt. TransientError: tried again later, not before its `retry_after`;
         PermanentError: parked, for a person to look at.
         """
 
-        def register(fn: Callable[..., Any]) -> Callable[..., Any]:
+        def register(fn: Fn) -> Fn:
             options = {"needs": needs, "retries": OUTBOX_RETRIES if retries is None else retries}
             task = self._declare(name, "outbox", options, doc=fn.__doc__)
             task.function = fn
@@ -122,14 +129,14 @@ class App:
 
         return register
 
-    def limit(self, name: str) -> Callable[[Any], Any]:
+    def limit(self, name: str) -> Callable[[Fn], Fn]:
         """`@app.limit("monthly")`: a function that says whether a task with `cost_limit="monthly"` may begin.
 
         It gets an `Ask` and answers True, False, how much is left (a whole number), or text: no, and why. It is called
         inside the transaction that begins the run, so it must be quick and may only look.
         """
 
-        def register(fn: Callable[[Ask], Any]) -> Callable[[Ask], Any]:
+        def register(fn: Fn) -> Fn:
             if name in self.limits:
                 self.faults.append(f"the app {self.name} has two limits named {name}")
             self.limits[name] = fn

@@ -33,7 +33,7 @@ def run_in_child(work: Work) -> End:
     if not task.app:
         raise ConfigError(
             f"task {task.name} has a timeout, but its app was not loaded by name, so no other process can find it",
-            hint="name the app: --app, or `apps =` in agent_os.ini",
+            hint='keep it in a file and name that: --app FILE, `apps = FILE` in agent_os.ini, app="FILE" in Python',
         )
     last: dict[str, Any] = {}
 

@@ -1,0 +1,73 @@
+"""What the Python API answers, as plain tuples with names. A later version may add fields at their ends."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional
+
+
+class RunResult(NamedTuple):
+    """What came of one run. `status` is "success", "failed" or "skipped".
+
+    `slot` is "" for a collector, which is about many days. `error` says why it failed or was skipped, `hint` what to do
+    about it; both are "" where there is nothing to say. `output` is what the task returned (JSON), the printed text of
+    a command, None for a collector; `printed` what it printed. `attempts` is 0 and `run_id` may be "" for a run that
+    did not begin. `seconds` by the clock on the wall, pauses between attempts included.
+    """
+
+    task: str
+    slot: str
+    run_id: str
+    status: str
+    error: str
+    hint: str
+    output: Any
+    attempts: int
+    seconds: float
+    printed: str
+
+
+class Run(NamedTuple):
+    """A run of the past, or one that is under way, as it is written down.
+
+    `status` is "running", "success", "failed" or "skipped". Times are UTC: "2026-11-22T05:00:00.123Z". `error` is ""
+    for a run that succeeded; `requests` counts what a collector sent; `provider` is the task where there is none.
+    """
+
+    run_id: str
+    task: str
+    provider: str
+    status: str
+    started_at: str
+    finished_at: Optional[str]
+    error: str
+    requests: int
+    notes: str
+    slot: str = ""
+    attempts: int = 0
+
+
+class Gap(NamedTuple):
+    """Neighbouring days or slots of a task that are missing for one reason; `since` and `last` are both missing.
+
+    `lost_on` is the day from which on the first of them cannot be had any more, None where that never comes.
+    """
+
+    task: str
+    provider: str
+    since: str
+    last: str
+    days: int
+    reason: str
+    slots: int
+    lost_on: Optional[str]
+    is_lost: bool
+
+
+class TaskInfo(NamedTuple):
+    """A task as it is declared. `state` is "ready" or says what keeps it from running; `due` says when, in words."""
+
+    task: str
+    state: str
+    due: str
+    after: tuple[str, ...]
+    what: str
