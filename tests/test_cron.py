@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import zoneinfo
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -389,6 +390,12 @@ def test_what_came_in_the_first_of_two_hours_is_the_latest_in_the_second() -> No
     assert schedule.next(again) == utc("2026-10-26 01:30")
 
 
+def test_what_follows_the_repeated_hour_is_not_taken_for_a_part_of_it() -> None:
+    """At 02:10 for the second time, 03:00 and 03:05 are still to come."""
+    schedule, again = Schedule("0,5 2,3 * * *", "Europe/Oslo"), utc("2026-10-25 01:10")
+    assert list(schedule.between(again, again + DAY / 12)) == [utc("2026-10-25 02:00"), utc("2026-10-25 02:05")]
+
+
 def test_the_last_minute_before_a_change_is_no_special_case() -> None:
     """Asked at any second around the change, the skipped time is next until it came, and latest from then on."""
     schedule, gap_end = Schedule("30 2 * * *", "Europe/Oslo"), utc("2026-03-29 01:00")
@@ -436,25 +443,60 @@ def test_a_zone_that_is_none_is_refused_with_the_nearest(zone: str, sentence: st
 
 
 @pytest.fixture
-def no_zones(monkeypatch):
-    """A machine without time zones: neither the system's nor the package's."""
-    monkeypatch.setitem(sys.modules, "tzdata", None)
-    zoneinfo.reset_tzpath(to=[])
-    zoneinfo.ZoneInfo.clear_cache()
-    yield
+def zones(monkeypatch):
+    """Sets what the machine knows of time zones: nothing of the system's, and a package tzdata or none."""
+
+    def set_to(package: str | None) -> None:
+        zoneinfo.reset_tzpath(to=[])
+        zoneinfo.ZoneInfo.clear_cache()
+        if package is None:
+            monkeypatch.setitem(sys.modules, "tzdata", None)
+        else:
+            monkeypatch.syspath_prepend(package)
+
+    yield set_to
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tzdata"]:
+        monkeypatch.delitem(sys.modules, name)
     zoneinfo.reset_tzpath()
     zoneinfo.ZoneInfo.clear_cache()
 
 
-@pytest.mark.usefixtures("no_zones")
-def test_a_machine_without_zones_says_what_to_install_and_knows_utc() -> None:
+def test_a_machine_without_zones_says_what_to_install_and_knows_utc(zones) -> None:
     """As Windows and small images are."""
+    zones(None)
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
         Schedule("0 6 * * *", "Europe/Oslo")
     sentence = "this machine has no time zones, so not 'Europe/Oslo'; install the package tzdata, or use UTC"
     assert str(caught.value) == sentence
     for zone in ("UTC", "Etc/UTC"):
         assert Schedule("0 6 * * *", zone).next(utc(SUNDAY)) == utc("2026-11-23 06:00")
+
+
+def test_a_folder_of_the_package_tzdata_is_no_zone(zones, tmp_path) -> None:
+    """Some Pythons open it as a file."""
+    folder = tmp_path / "tzdata" / "zoneinfo" / "Europe"
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent, folder.parent.parent):
+        (package / "__init__.py").touch()
+    (tmp_path / "tzdata" / "zones").write_text("Europe/Oslo\n")
+    zones(str(tmp_path))
+    with pytest.raises(ValueError, match="the time zone 'Europe' is not known; write Europe/Oslo"):
+        Schedule("0 6 * * *", "Europe")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no zone from the environment")
+def test_the_zone_of_the_machine_plays_no_part(monkeypatch) -> None:
+    """Who travels with it does not move what is due."""
+    try:
+        for zone in ("Asia/Tokyo", "America/New_York"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            assert Schedule("0 6 * * *").next(utc(SUNDAY)) == utc("2026-11-23 06:00")
+            assert Schedule("0 6 * * *", "Europe/Oslo").latest(utc(SUNDAY)) == utc("2026-11-22 05:00")
+            assert moment_of("2026-11-22T05:00Z") == utc("2026-11-22 05:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_utc_needs_no_zones(program: list[str]) -> None:
@@ -620,7 +662,7 @@ def test_the_instants_are_what_a_walk_along_the_wall_meets(
         if kind == "fixed":
             passed = [reached + count * MINUTE for count in range(1, (shown - reached) // MINUTE + 1)]
             reached = max(reached, shown)
-        if minute > start and any(time.minute in minutes and time.hour in hours for time in passed):
+        if minute > start and any(one.minute in minutes and one.hour in hours for one in passed):
             expected.append(minute)
         minute += MINUTE
     assert list(Schedule(" ".join([*texts, "* * *"]), zone).between(start, start + length * MINUTE)) == expected

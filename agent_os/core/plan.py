@@ -72,8 +72,9 @@ class Unit:
 
     @property
     def label(self) -> str:
-        """The task, and its slot where it has one to be told from others."""
-        return f"{self.task.name} {self.key}" if self.key else self.task.name
+        """The task, and its slot where that says more than when it was asked for."""
+        is_instant = self.task.is_adhoc and self.key[:1].isdigit() and self.key.endswith("Z")
+        return f"{self.task.name} {self.key}" if self.key and not is_instant else self.task.name
 
     @property
     def provider(self) -> str:

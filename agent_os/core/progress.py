@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 
 from .text import columns, cut, safe, span, thousands
 
@@ -43,6 +44,7 @@ class Progress:
         self._is_live = _can_draw(stream, environ) if is_live is None else is_live
         has_colour = _is_terminal(stream) and not environ.get("NO_COLOR")
         self._state = State(clock.monotonic(), most_lines=most_lines, has_colour=has_colour)
+        self._thread = get_ident()
         self._permanent: list[str] = []  # lines that wait to be printed above the block
         self._drawn: list[str] = []
         self._looked_at = -_LEAST_SECONDS
@@ -80,11 +82,14 @@ class Progress:
             self._draw()
 
     def above(self, text: str) -> None:
-        """Print a line that stays, at once: above the block where there is one, else as it is."""
+        """Print a line that stays: above the block where there is one, else as it is. May be called from any thread;
+        from another one than that which draws it is printed with the next drawing.
+        """
         line = self._shown(text.removesuffix("\n"))
         if self._is_live:
             self._permanent.append(line)
-            self._draw()
+            if get_ident() == self._thread:
+                self._draw()
         else:
             self._write(f"{line}\n")
 
@@ -115,8 +120,9 @@ class Progress:
         lines = render(self._state, width, height, self._clock.monotonic())
         if not self._permanent and lines == self._drawn:
             return
-        text = _frame(self._permanent, self._drawn, lines, (width, height))
-        self._permanent, self._drawn = [], lines  # first: a signal that raises does so while we write
+        permanent = [self._permanent.pop(0) for _ in range(len(self._permanent))]  # others may be adding to it
+        text = _frame(permanent, self._drawn, lines, (width, height))
+        self._drawn = lines  # first: a signal that raises does so while we write
         self._write(text)
 
     def _size(self) -> tuple[int, int]:
