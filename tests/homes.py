@@ -40,7 +40,14 @@ class AppHome(House):
         super().__init__(folder, capsys)
         self.folder = folder
         self.clock = MovableClock()
-        self.write, self.sql = self.app, self.rows
+        self.sql = self.rows
+
+    def write(self, source: str) -> None:
+        """Put an app there, which imports the package under its real name: a process of its own knows no other."""
+        self.app(source)
+        assert self._app is not None
+        text = self._app.read_text(encoding="utf-8")
+        self._app.write_text(text.replace("from agent_os", f"from {PACKAGE}"), encoding="utf-8")
 
     def run(self, *words: str, app: bool = True) -> Answer:
         """Run the program in this home; with the app that was written last, or with none."""

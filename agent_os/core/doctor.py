@@ -55,7 +55,7 @@ def look_at_program() -> Iterator[Check]:
         error = StoreError(f"this file is damaged: {'; '.join(faults[:3])}", hint="copy or build it again")
         yield failed("program", error)
     else:
-        yield Check("program", OK, f"{archive.location()}, " + ("whole" if archive.is_single_file() else "not built"))
+        yield Check("program", OK, f"{archive.location()}, " + ("whole" if archive.is_single_file() else "a folder"))
     yield Check("python", OK, f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable or 'unknown where'}")
     import sqlite3
 

@@ -43,8 +43,8 @@ class Line:
 
     @property
     def waits_for(self) -> list[Unit]:
-        """The runs that have to be over first."""
-        return [before for before in self.unit.after if not before.is_over]
+        """The runs that have to be over first; nothing waits where nothing is done."""
+        return [] if self.action == "skip" else [before for before in self.unit.after if not before.is_over]
 
 
 class Outlook:
