@@ -25,9 +25,14 @@ CRASH = "_crash"  # the same for a run that `selftest` kills
 # Verbs, each a module of `commands` (with _ for -).
 VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
+    "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
     "results": "tokens and cost by day and provider",
     "history": "the runs of the past, newest first",
-    "gaps": "days that are missing, and why",
+    "gaps": "what is missing, why, and until when it can still be had",
+    "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
+    "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
+    "doctor": "is everything in order, and what to do where it is not",
+    "vacuum": "forget old runs now (AGENT_OS_RETENTION_DAYS), and give their room back to the disk",
     "config": "every setting and where it comes from",
     "demo": "the whole thing on invented data, in ten seconds, without a key",
     "self-check": "whether this file is whole",
@@ -106,7 +111,7 @@ class Arguments:
         self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
         self._opened: Optional[Home] = None
 
-    def open(self) -> Home:
+    def open(self, *, warn: bool = True) -> Home:
         """The home that is meant, with its settings and log; said once if its files can be read by others."""
         if self._opened is None:
             from .core.home import open_home
@@ -120,7 +125,7 @@ class Arguments:
                 verbose=self.verbose,
                 environ=self.environ,
             )
-            for warning in self._opened.settings.warnings:
+            for warning in self._opened.settings.warnings if warn else ():
                 self._opened.log.warning("config.open_to_others", warning)
         return self._opened
 

@@ -47,6 +47,7 @@ def setup_of(home: Home, *, app: str = "", jobs: int = 0) -> Setup:
         outboxes=outboxes,
         hosts={name: each.hosts for each in apps for name in (*each.tasks, *each.outboxes)},
         jobs=jobs or settings.whole("AGENT_OS_JOBS", least=1, most=256),
+        retention_days=settings.whole("AGENT_OS_RETENTION_DAYS", least=1, most=36_600),
     )
 
 

@@ -24,16 +24,17 @@ RANKS = (
     " signals strict_json",
     "app_code db dotenv http_request ini_file lock logger model printing spec",
     "config due ledger opening retry",
-    "export http_answer http_connector ini journal slots store",
+    "export http_answer http_connector ini journal retention slots store survey",
     "http_client",
     "home",
     "app collector",
-    "apps context",
+    "apps context holes",
     "bodies living plan",
     "agenda child desk",
     "crew",
     "loop",
     "runner",
+    "doctor outlook",
 )
 RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 
@@ -42,7 +43,7 @@ LEAN = (
     *("", "core", "commands", "plugins"),
     *("main", "arguments", "exits", "wiring", "commands.run", "commands.report", "commands.self_check"),
     *("plugins.openai", "plugins.anthropic", "core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
-    *("core.due", "core.journal", "core.machine", "core.plan", "core.slots"),
+    *("core.due", "core.journal", "core.machine", "core.plan", "core.retention", "core.slots"),
     *(
         "core.archive",
         "core.clock",
@@ -110,8 +111,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|slots|journal|ledger|opening|columns|export)\.py|commands/demo\.py"
-    r"|selftest/verdict\.py",
+    "SQL": r"core/(db|migrations|store|slots|journal|ledger|opening|columns|export|survey|retention)\.py"
+    r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
     "print": r"commands/.*",

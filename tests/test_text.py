@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_os.core.text import nearest, plural, safe, span, table, thousands
+from agent_os.core.text import columns, cut, nearest, plural, safe, span, table, thousands
 
 UNSAFE = [
     *range(0x20),
@@ -103,6 +103,34 @@ def test_no_line_is_wider_than_asked(rows, width):
 
     for line in table(["a", "b"], [(first[:5], last) for first, last in rows], width=width).split("\n"):
         assert sum(0 if category(c) in ("Mn", "Me", "Cf") else 1 + (east_asian_width(c) in "WF") for c in line) <= width
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        pytest.param("abc", 3, id="ascii"),
+        pytest.param("æøå", 3, id="letters"),
+        pytest.param("日本", 4, id="wide"),
+        pytest.param("cafe\u0301", 4, id="accent"),
+        pytest.param("a\u200bb\u200dc\ufeff", 3, id="joiners"),
+        pytest.param("\u00ad", 1, id="soft-hyphen-is-shown"),
+        pytest.param("❤\ufe0f", 2, id="emoji-style-may-widen"),
+        pytest.param("👍", 2, id="emoji"),
+        pytest.param("\U0001faff", 2, id="emoji-of-a-later-unicode"),
+    ],
+)
+def test_columns_are_never_counted_too_few(shown, expected):
+    """A line that is wider than we think wraps; where terminals differ the widest counts."""
+    assert columns(shown) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(13, "日本日本日本x"), (12, "日本日本..."), (4, "..."), (3, "..."), (2, ".."), (0, ""), (-1, "")],
+)
+def test_a_cut_text_fits_however_narrow(width, expected):
+    """The dots take room, too, and a wide letter is left out whole."""
+    assert cut("日本日本日本x", width) == expected
 
 
 @pytest.mark.parametrize(

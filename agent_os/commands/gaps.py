@@ -1,74 +1,120 @@
-"""`gaps`: the days that are missing, and why each is."""
+"""`gaps`: what is missing, why each is, and until when it can still be had."""
 
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json, emit_table
+from . import add_app, emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from typing import Any
 
-    from ..arguments import Arguments
-    from ..core.collector import Collector
-    from ..core.days import Window
-    from ..core.store import Store
+    from ..core.due import Order
+    from ..core.holes import Hole
+    from ..core.home import Home
+    from ..core.plan import Setup
+    from ..core.spec import Task
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """--since, --until."""
+    """--task, --since, --until, --app."""
+    parser.add_argument("--task", dest="of_task", metavar="NAME", default="", help="only of this task")
     parser.add_argument("--since", metavar="DAY", help="first UTC day, included (default: what a run looks after)")
     parser.add_argument("--until", metavar="DAY", help="the UTC day to stop before; it is not included")
+    add_app(parser)
 
 
-def execute(args: Arguments) -> int:
-    """Print every span of missing days with its reason."""
-    from ..core.days import CATCH_UP_DAYS, add_days
-    from ..wiring import setup_of
+def execute(args: Any) -> int:
+    """Print every span of missing days or slots with its reason."""
+    from ..wiring import setup_of, targets_of
     from .run import order_of
 
     home = args.open()
-    order, store, today = order_of(args, home), home.store(), args.clock.today()
-    found: list[dict[str, Any]] = []
-    for collector in setup_of(home).collectors.values():
-        span = order.span(today=today, first=store.first_day(collector.task))
-        found += holes(collector, span, store, reach=add_days(today, -CATCH_UP_DAYS))
+    setup = setup_of(home, app=args.app)
+    names = targets_of(args.of_task, setup) if args.of_task else list(setup.tasks)
+    tasks = [setup.tasks[name] for name in names]
+    _refuse_adhoc(tasks, is_chosen=bool(args.of_task))
+    order, today = order_of(args, home), args.clock.today()
+    found = [as_json(task, hole, today=today) for task in tasks for hole in holes(task, setup, home, order)]
     if args.json:
         emit_json(found)
     elif not found:
-        emit("no day is missing")
+        emit("nothing is missing")
     else:
-        rows = [(each["provider"], each["since"], each["last"], str(each["days"]), each["reason"]) for each in found]
-        emit_table(("provider", "from", "to", "days", "why"), rows, right={3})
+        show(found)
     return exits.OK
 
 
-def holes(collector: Collector, span: Window, store: Store, *, reach: str) -> list[dict[str, Any]]:
-    """Consecutive missing days with the same reason, as one entry each; a run by itself goes back to `reach`."""
-    reads, reasons = store.reads(collector.task, span), store.reasons(collector.task, span)
-    found: list[dict[str, Any]] = []
-    before = ""
-    for day in span:
-        if day in reads:
-            before = ""
-            continue
-        reason = why(collector, reasons.get(day, ""), out_of_reach=day < reach)
-        if before and found and found[-1]["reason"] == reason:
-            found[-1]["last"] = day
-            found[-1]["days"] += 1
-        else:
-            found.append({"provider": collector.name, "since": day, "last": day, "days": 1, "reason": reason})
-        before = day
-    return found
+def _refuse_adhoc(tasks: list[Task], *, is_chosen: bool) -> None:
+    from ..core.errors import UsageError
+
+    for task in tasks if is_chosen else ():
+        if task.is_adhoc and task.kind != "collector":
+            raise UsageError(
+                f"the task {task.name} has no gaps: it has neither days nor a schedule", hint="`history` has its runs"
+            )
 
 
-def why(collector: Collector, failure: str, *, out_of_reach: bool) -> str:
-    """Why a day is missing, in words."""
-    if failure:
-        return f"failed: {failure}"
-    if collector.disabled:
-        return collector.disabled
-    if out_of_reach:
-        return "further back than a run goes by itself; --task run_all --since asks for it"
-    return "not asked for yet (off, asleep or never run); the next run does"
+def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
+    """What is missing of one task."""
+    from ..core import lock
+    from ..core.days import CATCH_UP_DAYS, add_days
+    from ..core.holes import holes_of, holes_of_collector
+    from ..core.survey import Survey
+
+    store = home.store()
+    rows = Survey(store.db).slots(task.name)
+    known: dict[str, bool] = {}
+
+    def is_alive(owner: str) -> bool:
+        if owner not in known:
+            known[owner] = not lock.is_gone(home.db_path, owner)
+        return known[owner]
+
+    collector = setup.collectors.get(task.name)
+    if collector:
+        today = home.clock.today()
+        span = order.span(today=today, first=store.first_day(task.name))
+        return holes_of_collector(
+            collector, rows, reads=store.reads(task.name, span), span=span, today=today,
+            reach=add_days(today, -CATCH_UP_DAYS), is_alive=is_alive,
+        )  # fmt: skip
+    if task.is_adhoc:
+        return []
+    missing = [name for name in task.needs if not home.settings.get(name)]
+    disabled = f"disabled: {missing[0]} is not set" if missing else ""
+    return holes_of(task, rows, order=order, now=home.clock.now(), disabled=disabled, is_alive=is_alive)
+
+
+def as_json(task: Task, hole: Hole, *, today: str) -> dict[str, Any]:
+    """A hole; `since` and `last` are both missing. `lost_on`: when the provider forgets the first of it."""
+    return {
+        "provider": task.collector.name if task.collector else task.name,
+        "since": hole.since,
+        "last": hole.last,
+        "days": hole.days,
+        "reason": hole.reason,
+        "task": task.name,
+        "slots": hole.slots,
+        "lost_on": hole.lost_on or None,
+        "is_lost": bool(hole.lost_on) and hole.lost_on <= today,
+    }
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    """A line a hole."""
+
+    def deadline(each: dict[str, Any]) -> str:
+        return "lost" if each["is_lost"] else f"lost on {each['lost_on']}" if each["lost_on"] else ""
+
+    has_deadlines = any(each["lost_on"] for each in found)
+    header = ("task", "from", "to", "missing", *(["deadline"] if has_deadlines else []), "why")
+    rows = [
+        (
+            each["task"], each["since"], each["last"], str(each["slots"]),
+            *([deadline(each)] if has_deadlines else []), each["reason"],
+        )
+        for each in found
+    ]  # fmt: skip
+    emit_table(header, rows, right={3})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 from .app import Message
-from .context import Context, Facts
+from .context import SENDING, Context, Facts
 from .errors import (
     AgentOSError,
     ConfigError,
@@ -196,7 +196,7 @@ def deliver(work: Work) -> End:
                 break
             message = Message(key, from_json(payload), tries + 1)
             try:
-                receipt = ctx.effect(f"send {key}", _sending(work, ctx, message), policy="at_least_once")
+                receipt = ctx.effect(SENDING + key, _sending(work, ctx, message), policy="at_least_once")
                 work.call("message", number=number, status="sent", receipt_json=to_json(receipt, f"receipt of {key}"))
                 counts["sent"] += 1
             except Exception as error:  # noqa: BLE001 (whatever a sender does, the other messages have their turn)

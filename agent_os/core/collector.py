@@ -5,6 +5,7 @@ The kernel does the rest once for all: paging and its guards, keys, retries, che
 
 from __future__ import annotations
 
+from .days import add_days
 from .errors import AgentOSError, ConfigError, KeyRefusedError, PermanentError
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ class Collector:
     bucket_fields = ("", "")  # the members of a daily bucket that hold its start and its end
     currency = "USD"  # what the provider bills in; a day without charges is zero of it
     most_days = 31  # that one request may span
+    history_days: Optional[int] = None  # how far back the provider answers; None: as far as is known, for ever
 
     def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
         self.notes: list[str] = []
@@ -68,6 +70,14 @@ class Collector:
                 hint=f"copy the key again; it comes from {self._settings.find(self.key_name)[1]}",
             )
         return value
+
+    def first_answered(self, today: str) -> Optional[str]:
+        """The earliest day that the provider still answers for; None where it forgets nothing."""
+        return None if self.history_days is None else add_days(today, -self.history_days)
+
+    def lost_on(self, day: str) -> str:
+        """The day from which on the provider no longer answers for `day`; `""` where it forgets nothing."""
+        return "" if self.history_days is None else add_days(day, self.history_days + 1)
 
     @property
     def requests(self) -> int:

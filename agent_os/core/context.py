@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 POLICIES = ("at_most_once", "at_least_once")
 LONGEST_KEY = 200
 MOST_SPENT = 2**62  # of one run, in the unit of its cost limit
+SENDING = "send "  # with a message's key after it, the effect of its outbox
 
 
 class Facts:
@@ -200,7 +201,7 @@ class Context:
 
         `key` names the message for ever: the same one twice is one message.
         """
-        self._name("message", key)
+        self._name("message", key, most=LONGEST_KEY - len(SENDING))
         self._messages.append((outbox, key, to_json(message, f"message {key!r} of task {self.task}")))
 
     def spend(self, amount: int) -> None:
@@ -229,11 +230,11 @@ class Context:
         if self._http is not None:
             self._http.close()
 
-    def _name(self, what: str, name: object) -> None:
-        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
+    def _name(self, what: str, name: object, *, most: int = LONGEST_KEY) -> None:
+        if not isinstance(name, str) or not 0 < len(name) <= most or not name.isprintable():
             raise PermanentError(
                 f"task {self.task}: {str(name)[:60]!r} cannot name a {what}",
-                hint=f"use 1 to {LONGEST_KEY} printable characters",
+                hint=f"use 1 to {most} printable characters",
             )
 
 

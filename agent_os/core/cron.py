@@ -49,7 +49,7 @@ class Schedule:
         if not self._calendar.comes():
             raise ValueError(f"the schedule {self.text!r} never comes: no such day is in any year")
         self._zone = None if self.zone in ("UTC", "Etc/UTC") else _time_zone(self.zone)
-        if self._zone is not None and next(self._instants(_SOME_INSTANT), None) is None:
+        if self._zone and not self._is_fixed and next(self._instants(_SOME_INSTANT), None) is None:
             raise ValueError(f"the schedule {self.text!r} never comes: in {self.zone} the clocks skip its hour")
 
     def __repr__(self) -> str:
@@ -67,16 +67,15 @@ class Schedule:
         end = _utc(now)
         offset = self._offset(end)
         wall = self._calendar.latest(end + offset)
-        while wall is not None and end - wall < _GIVE_UP:
+        while wall is not None:
             if self._zone is None:
                 return wall
-            # Then the offset may have been another: ask from a minute before, and from earlier while there is nothing.
-            for margin in (_MINUTE, 3 * _HOUR, 3 * _DAY):
-                found = max(self.between(wall - offset - margin, end), default=None)
-                if found is not None:
-                    return found
-            wall = self._calendar.latest(wall - _DAY)
-        raise OverflowError(f"{self!r} has no instant in the 50 years before {now}")
+            # The offset may have been another one then. Whatever lies in between, the last of it is the answer.
+            found = max(self.between(wall - offset - _MINUTE, end), default=None)
+            if found is not None:
+                return found
+            wall = self._calendar.latest(wall - 3 * _HOUR)
+        raise OverflowError(f"{self!r} has no instant up to {now}")
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Every instant after `after` up to `until`, which is included, ascending."""

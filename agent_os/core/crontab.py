@@ -66,7 +66,7 @@ class Calendar:
         return None
 
     def _midnights(self, start: datetime, step: int) -> Iterator[datetime]:
-        """Every day that fits, from the day of `start` on (`step` 1) or from there back (-1)."""
+        """Every day that fits, from the month of `start` on (`step` 1) or from there back (-1)."""
         for year in range(start.year, 10_000 if step > 0 else 0, step):
             for month in self._months[::step]:
                 if year == start.year and (month - start.month) * step < 0:
@@ -75,8 +75,7 @@ class Calendar:
                 is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
                 length = _LENGTHS[month][is_leap and month == 2]
                 for day in self._fitting_days(length, first.weekday())[::step]:
-                    if first.month != start.month or year != start.year or (day - start.day) * step >= 0:
-                        yield first.replace(day=day)
+                    yield first.replace(day=day)
 
     def _fitting_days(self, length: int, first: int) -> list[int]:
         """The days that fit, in a month of this length whose first day is this weekday (0 is Monday)."""

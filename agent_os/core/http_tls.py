@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_NO_AUTHORITIES = (
+    'on macOS run "Install Certificates.command" in the folder of this Python; elsewhere install ca-certificates, or'
+    " let SSL_CERT_FILE name a file of them"
+)
+
+
 def trust(environ: Mapping[str, str]) -> ssl.SSLContext:
     """How certificates are verified, always: by the system's authorities, or those that SSL_CERT_FILE names."""
     try:
@@ -31,6 +37,17 @@ def trust(environ: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
+def authorities(environ: Mapping[str, str]) -> str:
+    """Where the authorities lie that certificates are checked with. ConfigError where there are none. No socket."""
+    context = trust(environ)
+    if _has_no_authorities(context):
+        raise ConfigError("this Python has no certificate authorities: nobody can be believed", hint=_NO_AUTHORITIES)
+    import ssl
+
+    default = ssl.get_default_verify_paths()
+    return environ.get("SSL_CERT_FILE") or default.cafile or default.capath or "the store of this system"
+
+
 def tls_reason(error: OSError) -> str:
     """What TLS calls a failure of its own, '' when it is none. (Its `errno` counts differently from the system's.)"""
     try:
@@ -45,8 +62,7 @@ def distrust(error: ssl.SSLCertVerificationError, host: str, context: ssl.SSLCon
     if _has_no_authorities(context):
         return ConfigError(
             f"the certificate of {host} cannot be checked: this Python has no certificate authorities",
-            hint='on macOS run "Install Certificates.command" in the folder of this Python; elsewhere install'
-            " ca-certificates, or let SSL_CERT_FILE name a file of them",
+            hint=_NO_AUTHORITIES,
         )
     return PermanentError(
         f"the certificate of {host} cannot be trusted: {error.verify_message}; nothing was sent",

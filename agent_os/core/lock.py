@@ -73,13 +73,8 @@ def is_gone(db_path: str, owner: str) -> bool:
     if not number:
         return True
     path = _path(db_path, number)
-    fd = files.open_private(path, os.O_RDWR | os.O_CREAT)
-    try:
-        if files.lock_fd(fd, wait=False, shared=True):  # shared: those who look do not take each other for it
-            files.unlock_fd(fd)
-            return True
-    finally:
-        os.close(fd)
+    if not _is_held(path):
+        return True
     written = _written(path).rpartition(", runner ")[2]
     return bool(written) and number_of(written) == number and written != owner
 
@@ -95,6 +90,32 @@ def _written(path: str) -> str:
             return file.read(200).strip()
     except OSError:
         return ""
+
+
+def living(db_path: str) -> list[str]:
+    """Who holds a runner's lock of this database now, as they wrote it down: "process 123, since 2026-…"."""
+    folder, name = os.path.split(db_path)
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        return []
+    begin, end = f"{name}.runner-", ".lock"
+    numbers = [
+        number_of(each[len(begin) : -len(end)]) for each in found if each.startswith(begin) and each.endswith(end)
+    ]
+    held = [number for number in sorted(numbers) if number and _is_held(_path(db_path, number))]
+    return [holder(db_path, str(number)) for number in held]
+
+
+def _is_held(path: str) -> bool:
+    fd = files.open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        if files.lock_fd(fd, wait=False, shared=True):  # shared: those who look do not take each other for it
+            files.unlock_fd(fd)
+            return False
+        return True
+    finally:
+        os.close(fd)
 
 
 def _path(db_path: str, number: int) -> str:

@@ -99,6 +99,17 @@ def _refuse_no_folder(folder: str) -> None:
         )
 
 
+def open_to_plan(path: str, *, clock: Clock) -> Database:
+    """As `open_to_read`; where nothing was put in yet, an empty one in memory, so that no file is made for a look."""
+    if _exists(path) and (os.path.getsize(path) or os.path.exists(path + ".id")):
+        return open_to_read(path, clock=clock)
+    db = Database(path, sqlite3.connect(":memory:", isolation_level=None), clock=clock)
+    for _, statements in MIGRATIONS:
+        for statement in statements:
+            db.run(statement)
+    return db
+
+
 def _exists(path: str) -> bool:
     """Whether there is a database file that may be opened; its header has been looked at."""
     if not files.check_plain(path, "the database"):

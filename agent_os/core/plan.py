@@ -6,11 +6,13 @@ transaction in which it was made.
 
 from __future__ import annotations
 
+from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
 from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, overtaken, slot_of
 from .errors import ConfigError
 from .spec import closure
+from .text import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,8 +73,9 @@ class Unit:
 
     @property
     def label(self) -> str:
-        """The task, and its slot where it has one to be told from others."""
-        return f"{self.task.name} {self.key}" if self.key else self.task.name
+        """The task, and its slot where that says more than when it was asked for."""
+        is_instant = self.task.is_adhoc and self.key[:1].isdigit() and self.key.endswith("Z")
+        return f"{self.task.name} {self.key}" if self.key and not is_instant else self.task.name
 
     @property
     def provider(self) -> str:
@@ -107,6 +110,7 @@ class Setup:
         outboxes: Optional[Mapping[str, Any]] = None,
         hosts: Optional[Mapping[str, Sequence[str]]] = None,
         jobs: int = 8,
+        retention_days: int = 400,
         chance: Optional[Callable[[], float]] = None,
     ) -> None:
         self.tasks = tasks
@@ -116,6 +120,7 @@ class Setup:
         self.outboxes = outboxes or {}
         self.hosts = hosts or {}
         self.jobs = jobs
+        self.retention_days = retention_days
         self.chance = chance  # 0 <= x < 1, for the jitter of retries
 
 
@@ -235,7 +240,7 @@ class Planner:
     def _collection(self, task: Task, order: Order, *, began_at: str, remarks: list[str]) -> Unit:
         """The one unit of a collector: the windows that it has to ask for."""
         unit = Unit(task)
-        unit.collector = self._collectors[task.name]
+        collector = unit.collector = self._collectors[task.name]
         if self._disabled(task):
             unit.status, unit.error, unit.disabled = "skipped", self._disabled(task), True
             return unit
@@ -245,7 +250,8 @@ class Planner:
         reads = self._store.reads(task.name, span)
         if any(read.at > now for read in reads.values()):
             remarks.append(f"{task.name}: some days were read later than now; they are read again")
-        due = due_days(span, reads, now=now, fresh_since=began_at, force=order.force)
+        answered = self._answered(collector, span, today, order, remarks)
+        due = due_days(answered, reads, now=now, fresh_since=began_at, force=order.force) if answered else []
         if order.is_open:
             wanted, due = due, within_reach(due, today=today, asked=self._store.asked(task.name))
             if len(due) < len(wanted):
@@ -260,8 +266,19 @@ class Planner:
             for day in window
         ]
         if not unit.windows:
-            unit.status, unit.error = "skipped", NOTHING_DUE
+            unit.status, unit.error = "skipped", NOTHING_DUE if answered else _forgotten(collector)
         return unit
+
+    def _answered(
+        self, collector: Collector, span: Window, today: str, order: Order, remarks: list[str]
+    ) -> Optional[Window]:
+        """The days of the span that the provider still answers for; None where it answers for none of them."""
+        first = collector.first_answered(today)
+        if first is None or first <= span.start:
+            return span
+        if not order.is_open:
+            remarks.append(f"{collector.task}: nothing before {first} is asked for; it is {_forgotten(collector)}")
+        return Window(first, span.end) if first < span.end else None
 
     def _connect(self, unit: Unit, made: Mapping[str, Sequence[Unit]]) -> None:
         """What a unit waits for: the same slot of a task that has it, else all that is done of that task now."""
@@ -275,8 +292,21 @@ class Planner:
                 unit.blocked = f"{name} has not succeeded for {unit.key}"
 
 
+def _forgotten(collector: Collector) -> str:
+    return f"outside the history of {collector.name}, which goes back {plural(collector.history_days or 0, 'day')}"
+
+
 def _fits(task: Task, key: str) -> bool:
     """Whether a key that what follows is in need of can be one of this task's."""
     from .due import is_day
 
     return is_day(key) if task.partition else True
+
+
+def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) -> dict[str, str]:
+    """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
+    found: dict[str, str] = {}
+    for owner, (_, theirs) in slots.owners().items():
+        if owner != mine and not lock.is_gone(db_path, owner):
+            found.update(dict.fromkeys(theirs & set(tasks), owner))
+    return found

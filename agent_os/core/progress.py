@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 
 from .text import columns, cut, safe, span, thousands
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _LEAST_SECONDS = 0.1  # between two looks at what changed
 _END_OF_LINE = "\x1b[K"  # erase from the cursor to there
-_END_OF_SCREEN = "\x1b[J"
+_END_OF_SCREEN = "\x1b[J"  # not from the first row, or tmux moves all that was there into its history
+_BLOCK = f"{_END_OF_LINE}\n{_END_OF_SCREEN}\x1b[1A"  # erase it, from its first row
 _PLAIN = "\x1b[0m"
 _COLOURS = {"success": "\x1b[32m", "failed": "\x1b[31m", "skipped": "\x1b[33m", "waits": "\x1b[33m"}
 
@@ -42,6 +44,7 @@ class Progress:
         self._is_live = _can_draw(stream, environ) if is_live is None else is_live
         has_colour = _is_terminal(stream) and not environ.get("NO_COLOR")
         self._state = State(clock.monotonic(), most_lines=most_lines, has_colour=has_colour)
+        self._thread = get_ident()
         self._permanent: list[str] = []  # lines that wait to be printed above the block
         self._drawn: list[str] = []
         self._looked_at = -_LEAST_SECONDS
@@ -79,11 +82,14 @@ class Progress:
             self._draw()
 
     def above(self, text: str) -> None:
-        """Print a line that stays, at once: above the block where there is one, else as it is."""
+        """Print a line that stays: above the block where there is one, else as it is. May be called from any thread;
+        from another one than that which draws it is printed with the next drawing.
+        """
         line = self._shown(text.removesuffix("\n"))
         if self._is_live:
             self._permanent.append(line)
-            self._draw()
+            if get_ident() == self._thread:
+                self._draw()
         else:
             self._write(f"{line}\n")
 
@@ -114,8 +120,9 @@ class Progress:
         lines = render(self._state, width, height, self._clock.monotonic())
         if not self._permanent and lines == self._drawn:
             return
-        text = _frame(self._permanent, self._drawn, lines, (width, height))
-        self._permanent, self._drawn = [], lines  # first: a signal that raises does so while we write
+        permanent = [self._permanent.pop(0) for _ in range(len(self._permanent))]  # others may be adding to it
+        text = _frame(permanent, self._drawn, lines, (width, height))
+        self._drawn = lines  # first: a signal that raises does so while we write
         self._write(text)
 
     def _size(self) -> tuple[int, int]:
@@ -209,14 +216,13 @@ def _frame(permanent: Sequence[str], old: Sequence[str], new: Sequence[str], siz
     rows = sum(_rows(line, width) for line in old)
     is_in_place = rows == len(old) < height and not permanent
     # A terminal made narrower has wrapped them; some forget that of a row only when all of it is erased.
-    parts = [f"\x1b[{rows}A\r" if rows else "\r", _END_OF_SCREEN if rows > len(old) else ""]
-    for line in permanent:  # erasing behind one that fills its last row might take its last letter
-        is_short = _rows(line, width - 1) == 1
-        parts.append(f"{line}{_END_OF_LINE}\n" if is_short else f"{_END_OF_SCREEN}{line}\n")
+    parts = [f"\x1b[{rows}A\r" if rows else "\r", _BLOCK if rows > len(old) else ""]
+    # Erasing behind a line that fills its last row might take its last letter; so the block goes before a long one.
+    parts += [f"{line}{_END_OF_LINE}\n" if _rows(line, width - 1) == 1 else f"{_BLOCK}{line}\n" for line in permanent]
     for index, line in enumerate(new):
         is_there = is_in_place and index < len(old) and old[index] == line
         parts.append("\n" if is_there else f"{line}{_END_OF_LINE}\n")
-    return "".join([*parts, _END_OF_SCREEN])
+    return "".join([*parts, _END_OF_SCREEN if permanent or new else _BLOCK])
 
 
 def _rows(line: str, width: int) -> int:
@@ -243,7 +249,7 @@ def _can_draw(stream: Optional[TextIO], environ: Mapping[str, str]) -> bool:
         import ctypes
         import msvcrt
 
-        kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
+        kernel, mode, codes = ctypes.windll.kernel32, ctypes.c_ulong(), 0x0004  # so that it obeys escape codes
         handle = ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno()))
-        can = kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4)
-    return bool(can)  # 4: the console obeys escape codes
+        can = kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | codes)
+    return bool(can)

@@ -9,6 +9,7 @@ from . import lock, machine
 from .desk import Desk
 from .errors import BusyError
 from .plan import Planner, Setup, Unit
+from .retention import tidy_daily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Runner:
                 units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
             for unit in units:
                 self._sum_up(unit)
+            tidy_daily(desk.db, keep_days=self._setup.retention_days, log=self._log)
         finally:
             runner_lock.release()
         return units

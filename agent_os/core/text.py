@@ -74,6 +74,18 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
+def size(n: int) -> str:
+    """So many bytes, as in "512 bytes", "1.2 MB", "3.4 GB"; a MB is 10^6 of them."""
+    if n < 1000:
+        return plural(n, "byte")
+    for unit in ("kB", "MB", "GB"):
+        n_tenths = round(n / 100)
+        if n_tenths < 10_000:
+            return f"{n_tenths // 10}.{n_tenths % 10} {unit}"
+        n = round(n / 1000)
+    return f"{thousands(n)} GB"
+
+
 def columns(s: str) -> int:
     """How many columns of a terminal the safe text `s` takes; where terminals differ, as many as in any of them."""
     return len(s) if s.isascii() else sum(map(_width, s))

@@ -1,0 +1,73 @@
+"""`doctor`: is everything in order? One line a check; nothing is changed and nobody is connected to."""
+
+from __future__ import annotations
+
+from .. import exits
+from . import add_app, emit, emit_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Iterator
+
+    from ..arguments import Arguments
+    from ..core.doctor import Check
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """--app."""
+    add_app(parser)
+
+
+def execute(args: Arguments) -> int:
+    """Print what each check found; 0 when none found a problem, else the worst of what they come to."""
+    from ..core.doctor import PROBLEM
+
+    checks = []
+    for check in examine(args):
+        checks.append(check)
+        if not args.json:
+            emit(line(check))
+    problems = [check for check in checks if check.state == PROBLEM]
+    if args.json:
+        emit_json({"checks": [as_json(check) for check in checks], "problems": len(problems)})
+    else:
+        from ..core.text import plural
+
+        emit(f"{plural(len(problems), 'problem')} found" if problems else "everything is in order")
+    return exits.worst([exits.of(check.cause) if check.cause else exits.FAILED for check in problems])
+
+
+def examine(args: Arguments) -> Iterator[Check]:
+    """Every check; of a home that cannot be opened, why not."""
+    from ..core.doctor import failed, look_at_home, look_at_program
+    from ..core.errors import AgentOSError
+
+    yield from look_at_program()
+    try:
+        home = args.open(warn=False)
+    except AgentOSError as error:
+        yield failed("settings", error)
+        return
+
+    def tasks() -> str:
+        from ..core.text import plural
+        from ..wiring import setup_of
+
+        setup = setup_of(home, app=args.app)
+        outboxes = f", {plural(len(setup.outboxes), 'outbox')}" if setup.outboxes else ""
+        return f"{plural(len(setup.tasks), 'task')}{outboxes}, no fault in them"
+
+    yield from look_at_home(home, tasks)
+
+
+def line(check: Check) -> str:
+    """A check as a line for people."""
+    from ..core.text import safe
+
+    return safe(f"{check.state:<8} {check.name:<9} {check.message}" + (f"; {check.todo}" if check.todo else ""))
+
+
+def as_json(check: Check) -> dict[str, str]:
+    """A check for programs."""
+    return {"check": check.name, "state": check.state, "message": check.message, "todo": check.todo}
