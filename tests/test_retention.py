@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from homes import WAITING, AppHome
 
-from agent_os.core import lock, retention
+from agent_os.core import retention
 from agent_os.core.clock import Clock
+from agent_os.core.opening import open_to_write
+from agent_os.core.retention import forget
 from agent_os.sandbox.server import Sandbox
 
 
@@ -173,13 +175,12 @@ def test_a_run_that_is_under_way_stays(home: AppHome) -> None:
     """However long ago it began."""
     home.write(REPORT)
     home.run("--task", "report")
-    living = lock.RunnerLock(str(home.folder / "agent_os.db"), clock=home.clock)
-    living.acquire()
-    home.sql("UPDATE runs SET status = 'running', owner = ? WHERE task = 'report'", living.owner)
-    try:
-        grow_old(home)
-    finally:
-        living.release()
+    home.sql("UPDATE runs SET status = 'running'")
+    home.pass_days(KEPT_DAYS + 1)
+    db = open_to_write(str(home.folder / "agent_os.db"), clock=home.clock)
+    forgotten = forget(db, keep_days=KEPT_DAYS)
+    db.close()
+    assert "runs" not in forgotten
     assert count(home, "runs", "task = 'report'") == 1
 
 

@@ -134,7 +134,7 @@ def change(home: Home, verb: str, numbers: Sequence[int]) -> None:
     from ..core import lock
     from ..core.errors import BusyError
     from ..core.journal import Journal
-    from ..core.plan import busy_with
+    from ..core.living import Living
     from ..core.slots import Slots
     from ..core.survey import Survey
 
@@ -142,7 +142,7 @@ def change(home: Home, verb: str, numbers: Sequence[int]) -> None:
     with db.atomic():
         check(db, numbers)
         unsent = Survey(db).unsent()
-        busy = busy_with(Slots(db), home.db_path, {unsent[number][0] for number in numbers}, mine="")
+        busy = Living(home, Slots(db), owner="").held({unsent[number][0] for number in numbers})
         for name, owner in busy.items():
             raise BusyError(
                 f"messages of the outbox {name} are being sent just now ({lock.holder(home.db_path, owner)})",

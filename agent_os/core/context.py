@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 POLICIES = ("at_most_once", "at_least_once")
 LONGEST_KEY = 200
-MOST_SPENT = 2**62  # of one run, in the unit of its cost limit
 SENDING = "send "  # with a message's key after it, the effect of its outbox
+MOST_SPENT = 2**62  # of one run, in the unit of its cost limit
 
 
 class Facts:

@@ -78,3 +78,9 @@ class Living:
                 return {}
             found.update(dict.fromkeys(other.tasks & set(tasks), other.owner))
         return found
+
+    def held(self, tasks: Collection[str]) -> dict[str, str]:
+        """Tasks of these that a runner has that is not known to be gone, and who: for those who only look."""
+        return {
+            task: other.owner for other in self.others({}) if other.state != "gone" for task in other.tasks & set(tasks)
+        }

@@ -11,8 +11,9 @@ from .clock import iso
 from .days import Window
 from .due import is_day
 from .journal import Journal
+from .living import Living
 from .opening import open_to_plan
-from .plan import Planner, busy_with
+from .plan import Planner
 from .slots import Slots
 from .store import Store
 from .survey import Survey
@@ -107,7 +108,8 @@ def look_ahead(home: Home, setup: Setup, targets: Collection[str], order: Order)
         slots = Foreseen(db, gone={owner for owner in owners if lock.is_gone(home.db_path, owner)})
         planner = Planner(setup, home=home, store=Store(db), slots=slots)
         plan = planner.plan(targets, order, began_at=iso(home.clock.now()))
-        busy = busy_with(slots, home.db_path, {unit.task.name for unit in plan.units if not unit.disabled}, mine="")
+        wanted = {unit.task.name for unit in plan.units if not unit.disabled}
+        busy = Living(home, slots, owner="").held(wanted)
         outlook = Outlook(_lines(plan, slots, setup, busy, targets), plan)
         _refuse_overlap(outlook, home, setup, busy, targets)
         _estimate(outlook.runs(), Survey(db))
