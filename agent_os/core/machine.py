@@ -100,11 +100,11 @@ def interrupt(slot: Slot) -> Slot:
 def judge(lease_until: str, *, lock_is_free: bool, now: str, farthest: str, seen: Optional[str]) -> str:
     """Whether a runner is `alive`, `gone`, or `late`: then it has PATIENCE_SECONDS to get a new lease.
 
-    `seen` is the lease that was over when it was looked at before. A runner without a lease has nothing left but the
-    end of a run. `farthest` is where no lease of now can reach: one that does was given by a clock that was ahead.
+    `seen` is the lease that was over when it was looked at before. A runner without a lease has no slots any more, only
+    the end of a run to write. `farthest` is where no lease of now reaches: one that does is of a clock that was ahead.
     """
     if lock_is_free:
         return "gone"
-    if now <= lease_until <= farthest:
+    if not lease_until or now <= lease_until <= farthest:
         return "alive"
     return "gone" if lease_until == seen else "late"

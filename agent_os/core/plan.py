@@ -6,6 +6,7 @@ transaction in which it was made.
 
 from __future__ import annotations
 
+from . import lock
 from .clock import iso
 from .days import Window, add_days, due_days, windows, within_reach
 from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, overtaken, slot_of
@@ -304,3 +305,12 @@ def _fits(task: Task, key: str) -> bool:
     from .due import is_day
 
     return is_day(key) if task.partition else True
+
+
+def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) -> dict[str, str]:
+    """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
+    found: dict[str, str] = {}
+    for owner, (_, theirs) in slots.owners().items():
+        if owner != mine and not lock.is_gone(db_path, owner):
+            found.update(dict.fromkeys(theirs & set(tasks), owner))
+    return found
