@@ -38,7 +38,7 @@ def test_who_asks_for_the_last_day_has_not_asked_to_forget_those_before_it(house
     house.clock.set("2026-11-25T09:00")
     house.task("days", *words)
     assert house.notes == ["2026-11-20", "2026-11-24"]
-    house.task("days")
+    house.task("days", "--jobs", "1")
     assert house.notes == ["2026-11-20", "2026-11-24", "2026-11-21", "2026-11-22", "2026-11-23"]
 
 
