@@ -37,13 +37,13 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
         limits, written = limits_of(settings), tasks_of(settings)
     else:
         limits, written = {}, []
-    tasks = registry(apps, written, load())
+    found = registry(apps, written, load())
     cost_limits = {name: limit for each in apps for name, limit in each.limits.items()}
-    outboxes = {name: task for each in apps for name, task in each.outboxes.items()}
     if apps or written:
         faults = [fault for each in apps for fault in each.faults]
-        faults += [fault for task in outboxes.values() for fault in task.faults]
-        check(tasks, faults=faults, limits=limits, cost_limits=cost_limits)
+        check(found, faults=faults, limits=limits, cost_limits=cost_limits)
+    outboxes = {name: task for name, task in found.items() if task.kind == "outbox"}
+    tasks = {name: task for name, task in found.items() if task.kind != "outbox"}
     for task in tasks.values():
         if task.kind == "collector" and task.collector.name in limits:
             task.limits = (task.collector.name,)  # a limit named like a provider is about its collector

@@ -480,7 +480,7 @@ def task(name: str, source: str = "here", **options: object) -> Task:
 
 
 def app_of(*tasks: Task, name: str = "bills", loaded_from: str = "/x/bills.py") -> SimpleNamespace:
-    return SimpleNamespace(name=name, tasks={each.name: each for each in tasks}, loaded_from=loaded_from)
+    return SimpleNamespace(name=name, tasks={each.name: each for each in tasks}, outboxes={}, loaded_from=loaded_from)
 
 
 def check(tasks, *, faults=(), limits=(), cost_limits=()) -> str:

@@ -786,6 +786,44 @@ def test_an_unknown_outbox_fails_the_run_and_leaves_nothing(house: House) -> Non
     assert house.rows("SELECT count(*) FROM state") == [(0,)]
 
 
+def test_an_outbox_and_a_task_of_one_name_are_refused(house: House) -> None:
+    """Both have slots and runs under their name."""
+    house.app("""
+        @app.outbox("mail")
+        def send(ctx, message): pass
+        @app.task
+        def mail(ctx): pass
+    """)
+    answer = house.task("mail")
+    assert answer.code == 3
+    assert "the name is taken by a task" in answer.err
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "keeping",
+    ["return {'key': ctx.setting('MY_TOKEN')}", "ctx.state['k'] = ctx.setting('MY_TOKEN')",
+     "ctx.step('k', ctx.setting, 'MY_TOKEN')"],
+)  # fmt: skip
+def test_a_secret_is_never_kept(house: House, keeping: str) -> None:
+    """Neither as output, nor as state, nor as the value of a step: the run fails with a sentence."""
+    (house.home / ".env").write_text("MY_TOKEN=token-0123456789\n")
+    (house.home / ".env").chmod(0o600)
+    house.app(f"""
+        @app.task
+        def leaky(ctx):
+            print(ctx.setting("MY_TOKEN"))
+            {keeping}
+    """)
+    answer = house.task("leaky")
+    assert (answer.code, "holds a secret" in answer.err) == (1, True)
+    stored = b"".join(path.read_bytes() for path in house.home.glob("agent*"))
+    assert b"token-0123456789" not in stored
+    assert "token-0123456789" not in answer.out + answer.err
+
+
 # --- cost limits ------------------------------------------------------------------------------------------------------
 
 

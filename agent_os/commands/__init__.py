@@ -22,6 +22,15 @@ def emit(text: str) -> None:
     print(text)  # noqa: T201 (what a command is for)
 
 
+def emit_foreign(text: str) -> None:
+    """Print what a task has said: to a terminal without what could steer it, elsewhere as it is."""
+    if sys.stdout and sys.stdout.isatty():
+        from ..core.text import safe
+
+        text = "\n".join(safe(line.replace("\t", "    ")) for line in text.split("\n"))
+    emit(text)
+
+
 def emit_json(value: Any) -> None:
     """Print a value as JSON, ASCII only."""
     import json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import emit, emit_json, emit_table
+from . import emit, emit_foreign, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def show(units: Sequence[Unit]) -> None:
 def show_value(unit: Unit) -> None:
     """What a task has to say: what it printed, and the text that it returns."""
     if unit.output:
-        emit(unit.output.rstrip("\n"))
+        emit_foreign(unit.output.rstrip("\n"))
     is_text = isinstance(unit.value, str) and bool(unit.value)
     if is_text and unit.task.kind == "function":
-        emit(unit.value)
+        emit_foreign(unit.value)
     if not unit.output and not is_text and sys.stderr:
         from ..core.text import span
 

@@ -119,7 +119,7 @@ class App:
         """
 
         def register(fn: Fn) -> Fn:
-            options = {"needs": needs, "retries": OUTBOX_RETRIES if retries is None else retries}
+            options = {"needs": needs, "retries": OUTBOX_RETRIES if retries is None else retries, "backoff": 1}
             task = self._declare(name, "outbox", options, doc=fn.__doc__)
             task.function = fn
             if name in self.outboxes:

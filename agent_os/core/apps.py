@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         def tasks(self) -> Mapping[str, Task]:
             """Its tasks by name."""
 
+        @property
+        def outboxes(self) -> Mapping[str, Task]:
+            """Its outboxes by name; they have slots and runs as tasks have."""
+
 
 RESERVED = ("run_all", "export")  # tasks of the kernel itself
 GROUP = "agent_os.apps"  # of entry points
@@ -79,14 +83,15 @@ def load(name: str, *, base: str) -> App:
 def registry(
     apps: Iterable[Declared], ini_tasks: Iterable[Task], collectors: Iterable[type[Collector]]
 ) -> dict[str, Task]:
-    """All tasks by name. Never raises: a task whose name is taken carries that as a fault, for `check`."""
+    """All tasks and outboxes by name. Never raises: a task whose name is taken carries that as a fault, for `check`."""
     found = {task.name: task for task in map(_collecting, collectors)}
     for app in apps:
-        for task in app.tasks.values():
+        for declared in (*app.tasks.values(), *app.outboxes.values()):
+            task = declared.copy()
             task.app = app.loaded_from
             _enter(found, task)
-    for task in ini_tasks:
-        _enter(found, task)
+    for declared in ini_tasks:
+        _enter(found, declared.copy())
     return found
 
 
@@ -116,18 +121,10 @@ def _enter(found: dict[str, Task], task: Task) -> None:
     """Add a task. One whose name is taken stands for both, with the fault."""
     other = found.get(task.name)
     if task.name in RESERVED:
-        _fault_once(task, "the name belongs to a task of the kernel; choose another")
-    elif other is not None and other is not task:
-        _fault_once(task, f"the name is taken by a task of {other.source}")
+        task.fault("the name belongs to a task of the kernel; choose another")
+    elif other is not None:
+        task.fault(f"the name is taken by {'an outbox' if other.kind == 'outbox' else 'a task'} of {other.source}")
     found[task.name] = task
-
-
-def _fault_once(task: Task, what: str) -> None:
-    """Apps are loaded once a process, and their tasks may be entered more often."""
-    known = tuple(task.faults)
-    task.fault(what)
-    if task.faults[-1] in known:
-        task.faults.pop()
 
 
 def _absolute(name: str, base: str) -> str:

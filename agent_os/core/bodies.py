@@ -93,14 +93,14 @@ def run_function(work: Work) -> End:
     """Call the function of a task in this thread; what it prints is kept."""
     from .printing import captured
 
-    ctx = work.context()
+    ctx, hide = work.context(), work.home.redactor.text
     with captured() as printed:
         try:
             value = work.task.function(ctx) if work.task.function else None
             to_json(value, f"what task {work.task.name} returns")
-            return End(value, output=printed.text(), remembered=ctx.remembered())
+            return End(value, output=hide(printed.text()), remembered=ctx.remembered())
         except BaseException as error:
-            raise Printed(error, printed.text()) from error
+            raise Printed(error, hide(printed.text())) from error
         finally:
             ctx.close()
 

@@ -250,7 +250,9 @@ class Desk:
             from .json_value import to_json
 
             output_json = to_json(end.value, f"what task {unit.task.name} returns")
-        self.journal.keep_state(unit.task.name, remembered.get("state") or {}, run_id=unit.run_id)
+        state = remembered.get("state") or {}
+        self._refuse_secrets(unit, output_json, *state.values(), *(payload for _, _, payload in messages))
+        self.journal.keep_state(unit.task.name, state, run_id=unit.run_id)
         self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
             self.journal.settle(unit.run_id, remembered.get("spent"))
@@ -261,6 +263,14 @@ class Desk:
             output=self._hide(unit.output),
         )  # fmt: skip
         del self._claims[unit]
+
+    def _refuse_secrets(self, unit: Unit, *texts: Optional[str]) -> None:
+        """What is kept to be read again cannot be blanked, so it may not hold a secret in the first place."""
+        if any(text and self._home.redactor.knows(text) for text in texts):
+            raise PermanentError(
+                f"{unit.label} wants to keep a value that holds a secret of this home's settings",
+                hint="leave it out, and read it with ctx.setting() where it is needed",
+            )
 
     def _check_outboxes(self, unit: Unit, messages: Collection[Any]) -> None:
         for outbox, _, _ in messages:
@@ -300,6 +310,7 @@ class Desk:
         return method(unit, **given)
 
     def _do_step(self, unit: Unit, *, name: str, input_hash: str, output_json: str) -> None:
+        self._refuse_secrets(unit, output_json)
         self.journal.keep_step(
             unit.task.name, unit.key, name, input_hash=input_hash, output_json=output_json, run_id=unit.run_id
         )
@@ -313,7 +324,8 @@ class Desk:
     def _do_conclude(
         self, unit: Unit, *, key: str, status: str, outcome: Optional[str] = None, error: str = ""
     ) -> None:
-        self.journal.conclude(unit.task.name, key, status, outcome=outcome, error=self._hide(error))
+        told = outcome and self._hide(outcome)  # it has happened: what it gave is kept, but for secrets
+        self.journal.conclude(unit.task.name, key, status, outcome=told, error=self._hide(error))
 
     def _do_messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
         return self.journal.waiting_messages(unit.task.name, most=MESSAGES_AT_ONCE)

@@ -24,6 +24,10 @@ class Redactor:
         if len(secret) >= _SHORTEST_SECRET:
             self._spellings = tuple(sorted({*self._spellings, *_spellings(secret)}))
 
+    def knows(self, s: str) -> bool:
+        """Whether `s` holds a secret that was given, in any spelling."""
+        return any(spelling in s for spelling in self._spellings)
+
     def text(self, s: str) -> str:
         """`s` without secrets: those it was given, keys as vendors echo them (`sk-...`), the end of a webhook's URL."""
         for spelling in self._spellings:

@@ -61,6 +61,12 @@ class Task:
     def __repr__(self) -> str:
         return f"<task {self.name}>"
 
+    def copy(self) -> Task:
+        """The same declaration, to which more may be said without saying it of this one."""
+        twin = object.__new__(Task)
+        twin.__dict__.update(self.__dict__, faults=list(self.faults))
+        return twin
+
     @property
     def is_adhoc(self) -> bool:
         """Whether it is due only when it is asked for."""
