@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..selftest.rounds import Rounds
 
 MOST_CRASHES = 1_000_000
-LATEST_SECONDS = 1.0  # after its start, for a process that is killed at some instant
 MOST_POINTS = 60  # about as many as a run of the scenario has
 
 
@@ -82,7 +81,7 @@ def _crash(args: Arguments, folder: str, crashes: int, seed: int) -> list[str]:
     rounds = Rounds(folder, clock=args.clock, environ=args.open().settings.environment())
     tally = Tally()
     show = _progress(args, crashes)
-    for point, instant in _by_chance(seed) if seed else _in_turn(rounds):
+    for point, instant in _by_chance(rounds, seed) if seed else _in_turn(rounds):
         _add(tally, rounds, point, instant)
         show(tally)
         if tally.faults or tally.kills == crashes:
@@ -100,14 +99,14 @@ def _in_turn(rounds: Rounds) -> Iterator[tuple[int, Optional[float]]]:
         yield point, None
 
 
-def _by_chance(seed: int) -> Iterator[tuple[int, Optional[float]]]:
+def _by_chance(rounds: Rounds, seed: int) -> Iterator[tuple[int, Optional[float]]]:
     """Half of a commit, or an instant."""
     from random import Random
 
     chance = Random(seed)  # noqa: S311 (the same for the same number: nothing secret)
     while True:
         is_instant = chance.random() < 0.5
-        yield (0, LATEST_SECONDS * chance.random()) if is_instant else (chance.randint(1, MOST_POINTS), None)
+        yield (0, rounds.seconds * chance.random()) if is_instant else (chance.randint(1, MOST_POINTS), None)
 
 
 def _add(tally: Tally, rounds: Rounds, point: int, instant: Optional[float]) -> None:

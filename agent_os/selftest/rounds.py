@@ -67,6 +67,7 @@ class Rounds:
         self._environ = child_environment(environ)
         self._number = 0
         self.was_killed = False  # the last process; it may have ended before its time had come
+        self.seconds = 1.0  # that a process takes which is not killed
 
     @property
     def home(self) -> str:
@@ -78,9 +79,11 @@ class Rounds:
         shutil.rmtree(self.home, ignore_errors=True)
         self._number += 1
         os.mkdir(self.home, 0o700)
+        begin = self._clock.monotonic()
         code = self._child(at, after_seconds)
         self.was_killed = code != 0
         if not self.was_killed:
+            self.seconds = self._clock.monotonic() - begin
             return None
         if code > 0 and os.name == "posix":
             raise StoreError(
