@@ -96,7 +96,7 @@ class Paper:
     def known(self, task: Task, order: Order, *, latest: str) -> Known:
         rows = self.slots[task.name]
         unresolved = ("due", "running", "failed")
-        wanted = {order.key, *order.keys, latest}
+        wanted = {order.key, *order.keys_of(task.name), latest}
         span = None if order.is_open else (order.since or "", order.until or "9999")
         newest, found = "", {}
         for key, slot in rows.items():
@@ -319,6 +319,10 @@ class World:
         elif kind == 1:
             until = due.add_days(self.now_text[:10], luck % 2)
             order = Order(since=due.add_days(until, -1 - luck // 2 % 2), until=until, force=luck // 4 % 2 == 0)
+        elif kind == 3:
+            rows = self.table.slots[name]
+            again = [key for key in sorted(rows) if rows[key].status in ("failed", "skipped")][-1 - luck % 2 :]
+            order = Order(keys={name: again}, force=luck // 2 % 4 == 0)
         return self.start({name, self.names[luck % len(self.names)]} if kind == 2 else {name}, order)
 
     def start(self, names, order: Order) -> Process:
@@ -464,8 +468,8 @@ class World:
         """
         if name not in STEP:
             return
-        newest = self.latest(name) if wished is None else max(wished, default="")
         latest = self.latest(name)
+        newest = latest if wished is None else max((key for key in wished if key <= latest), default="")
         looked_at = max((key for key in self.expected[name] if key <= latest), default="")
         if not looked_at or newest <= looked_at:
             self.expected[name].update([newest] if wished is None else wished)
