@@ -125,7 +125,7 @@ def run_command(work: Work) -> End:
     output = work.home.redactor.text(ended.output)
     if ended.left_behind:
         work.home.log.warning("run.left_behind", f"{task.name} left a process behind that holds its output")
-    error = failure_of(task, ended)
+    error = failure_of(task, ended._replace(output=output))  # cut where a secret stands, it would be one no more
     if error:
         raise Printed(error, output)
     return End(output[-OUTPUT_BYTES:].rstrip("\n"), output=output)
