@@ -189,7 +189,12 @@ class Desk:
         if isinstance(answer, bool) or answer is None:
             if not answer:
                 raise Refusal(f"the limit {name} says no")
-        elif unit.task.cost + reserved > answer:
+            return
+        try:
+            has_room = bool(unit.task.cost + reserved <= answer)
+        except TypeError as error:
+            raise Refusal(f"the limit {name} could not be asked: it answered with {type(answer).__name__}") from error
+        if not has_room:
             raise Refusal(f"the limit {name} has {answer} left, {reserved} of it reserved; {unit.task.cost} is wanted")
 
     def _work(self, unit: Unit) -> Work:
