@@ -107,3 +107,64 @@ def test_what_is_no_text_fails_its_task_alone(house: House, body: str) -> None:
     answer = house.task("both")
     assert (answer.code, house.notes) == (1, ["other"]), answer.err
     assert house.rows("SELECT status FROM runs WHERE task = 't'") == [("failed",)]
+
+
+@pytest.mark.parametrize("asked", ["'0.01'", "'soon'", "float('nan')", "float('inf')", "1e300", "-5", "10**400"])
+def test_a_wait_that_is_none_is_no_fault_of_ours(house: House, asked: str) -> None:
+    """`retry_after` is handed on as a server wrote it; whatever it is, the task fails, and others go on."""
+    house.app(f"""
+        @app.task(retries=1, backoff=0.01)
+        def t(ctx): raise TransientError("later", retry_after={asked})
+        @app.task
+        def other(ctx): ctx.send("post", "a", 1)
+        @app.outbox("post", retries=0)
+        def post(ctx, message): raise TransientError("later", retry_after={asked})
+        @app.task(after=[t, other])
+        def both(ctx): pass
+    """)
+    assert house.task("both").code == 1
+    assert house.rows("SELECT status FROM runs WHERE task IN ('t', 'other') ORDER BY task") == [
+        ("success",),
+        ("failed",),
+    ]
+    assert house.rows("SELECT status, attempts FROM outbox") == [("waiting", 1)]
+
+
+@pytest.mark.parametrize("answer", ["(1,)", "b'much'", "{}", "float('nan')", "object()"])
+def test_a_limit_that_answers_nonsense_says_no(house: House, answer: str) -> None:
+    """A budget that fails open is none, and one that fails ends no program."""
+    house.app(f"""
+        @app.limit("money")
+        def money(ask): return {answer}
+        @app.task(cost_limit="money", cost=1)
+        def dear(ctx): note("dear")
+    """)
+    assert house.task("dear").code == 0
+    assert house.notes == []
+    assert house.rows("SELECT status FROM slots") == [("due",)]
+
+
+def test_names_of_limits_are_not_patterns(house: House) -> None:
+    """`a_c` and `abc` are two limits: who is at work under one takes no room in the other."""
+    house.ini("""
+        [agent_os]
+        limits = a_c = 1, abc = 1
+    """)
+    house.app("""
+        here = os.path.dirname(os.path.abspath(__file__)) + "/here"
+        @app.task(limits="abc")
+        def one(ctx):
+            deadline = time.monotonic() + 10
+            while not os.path.exists(here) and time.monotonic() < deadline: time.sleep(0.01)
+            note("one")
+        @app.task
+        def first(ctx): pass
+        @app.task(limits="a_c", after=first)
+        def two(ctx):
+            note("two")
+            open(here, "w").close()
+        @app.task(after=[one, two])
+        def both(ctx): pass
+    """)
+    assert house.task("both").code == 0
+    assert house.notes == ["two", "one"]

@@ -18,6 +18,7 @@ from .errors import (
     TransientError,
 )
 from .json_value import from_json, to_json
+from .reasons import asked_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -223,4 +224,4 @@ def _wait_of(error: Exception, tries: int) -> Optional[float]:
     if not isinstance(error, TransientError) or tries >= MOST_TRIES:
         return None
     doubled: float = _RETRY_SECONDS * 2.0 ** min(tries - 1, 20)
-    return max(error.retry_after or 0.0, 0.0) or min(doubled, 6 * 3600.0)
+    return asked_wait(error) or min(doubled, 6 * 3600.0)

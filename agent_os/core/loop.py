@@ -25,7 +25,7 @@ from .errors import (
     out_of_memory,
     sentence,
 )
-from .reasons import Cancelled, hint_of, trace_of, why
+from .reasons import Cancelled, asked_wait, hint_of, trace_of, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -234,7 +234,7 @@ class Loop:
             return None
         doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
         wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
-        asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
+        asked = asked_wait(error)
         return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
 
     # what becomes of a unit: what is known of it now, and what to tell once that is committed
