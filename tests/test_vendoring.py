@@ -18,6 +18,8 @@ VENDORED = "acme._vendor.agent_os"
 # What takes longest, or looks at the checkout itself; `make vendored` runs all but the latter against the copy.
 CHECKOUT_ONLY = ("test_build.py", "test_archive.py", "test_architecture.py", "test_vendoring.py")
 LONG = (
+    *("test_tasks.py", "test_many.py", "test_crash.py", "test_simulation.py", "test_process.py", "test_guide.py"),
+    *("test_verbs_look.py", "test_verbs_runs.py", "test_retention.py"),
     "test_command_line.py",
     "test_run_all.py",
     "test_sandbox.py",

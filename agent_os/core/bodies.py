@@ -18,6 +18,7 @@ from .errors import (
     TransientError,
 )
 from .json_value import from_json, to_json
+from .reasons import asked_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +126,7 @@ def run_command(work: Work) -> End:
     output = work.home.redactor.text(ended.output)
     if ended.left_behind:
         work.home.log.warning("run.left_behind", f"{task.name} left a process behind that holds its output")
-    error = failure_of(task, ended)
+    error = failure_of(task, ended._replace(output=output))  # cut where a secret stands, it would be one no more
     if error:
         raise Printed(error, output)
     return End(output[-OUTPUT_BYTES:].rstrip("\n"), output=output)
@@ -223,4 +224,4 @@ def _wait_of(error: Exception, tries: int) -> Optional[float]:
     if not isinstance(error, TransientError) or tries >= MOST_TRIES:
         return None
     doubled: float = _RETRY_SECONDS * 2.0 ** min(tries - 1, 20)
-    return max(error.retry_after or 0.0, 0.0) or min(doubled, 6 * 3600.0)
+    return asked_wait(error) or min(doubled, 6 * 3600.0)

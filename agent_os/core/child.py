@@ -62,7 +62,7 @@ def run_in_child(work: Work) -> End:
     output = home.redactor.text(ended.output)
     if "error" in last and not (ended.stopped or ended.timed_out):
         raise Printed(_as_error(last["error"]), output)
-    failure = failure_of(task, ended)
+    failure = failure_of(task, ended._replace(output=output))
     if failure or "end" not in last:
         raise Printed(failure or TransientError("its process ended without a word"), output)
     return End(last["end"]["value"], output=output, remembered=last["end"]["remembered"])

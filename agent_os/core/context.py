@@ -220,6 +220,11 @@ class Context:
         """What has to be committed with the end of a successful run."""
         changes: dict[str, Optional[str]] = dict.fromkeys(set(self._facts.state) - set(self.state))
         for name, value in self.state.items():
+            if any("\ud800" <= character <= "\udfff" for character in str(name)):
+                raise PermanentError(
+                    f"state {str(name)!r} of task {self.task} cannot be kept: its name is no text",
+                    hint='write names of files as `os.fsencode(name).decode("utf-8", "backslashreplace")`',
+                )
             text = to_json(value, f"state {name!r} of task {self.task}")
             if self._facts.state.get(name) != text:
                 changes[str(name)] = text

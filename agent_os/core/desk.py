@@ -88,7 +88,7 @@ class Desk:
         self.slots.interrupt(self.owner, reason=reason)
         for unit in units:
             if unit.output and not unit.is_over:
-                self.slots.keep_output(unit.run_id, self._hide(unit.output))
+                self.slots.keep_output(unit.run_id, self.hide(unit.output))
 
     # units
 
@@ -189,7 +189,12 @@ class Desk:
         if isinstance(answer, bool) or answer is None:
             if not answer:
                 raise Refusal(f"the limit {name} says no")
-        elif unit.task.cost + reserved > answer:
+            return
+        try:
+            has_room = bool(unit.task.cost + reserved <= answer)
+        except TypeError as error:
+            raise Refusal(f"the limit {name} could not be asked: it answered with {type(answer).__name__}") from error
+        if not has_room:
             raise Refusal(f"the limit {name} has {answer} left, {reserved} of it reserved; {unit.task.cost} is wanted")
 
     def _work(self, unit: Unit) -> Work:
@@ -234,8 +239,8 @@ class Desk:
     def await_retry(self, unit: Unit, error: str, wait: float) -> None:
         """An attempt failed; another follows after `wait` seconds."""
         self.slots.await_retry(
-            self._claims[unit], number=unit.attempt, began_at=self._began[unit], error=self._hide(error),
-            retry_at=iso(self._clock.now() + timedelta(seconds=wait)), output=unit.output,
+            self._claims[unit], number=unit.attempt, began_at=self._began[unit], error=self.hide(error),
+            retry_at=iso(self._clock.now() + timedelta(seconds=wait)), output=self.hide(unit.output),
         )  # fmt: skip
 
     def succeed(self, unit: Unit, end: End) -> None:
@@ -260,7 +265,7 @@ class Desk:
             self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
         self.slots.finish(
             claimed, status="success", output_json=output_json, requests=unit.requests, notes="; ".join(unit.notes),
-            output=self._hide(unit.output),
+            output=self.hide(unit.output),
         )  # fmt: skip
         del self._claims[unit]
 
@@ -289,13 +294,15 @@ class Desk:
         if unit.collector:
             self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
         self.slots.finish(
-            claimed, status="failed", error=self._hide(error), hint=hint, slot_status="skipped" if is_cancelled else "",
-            requests=unit.requests, notes="; ".join(unit.notes), output=self._hide(unit.output),
+            claimed, status="failed", error=self.hide(error), hint=self.hide(hint),
+            slot_status="skipped" if is_cancelled else "", requests=unit.requests, notes="; ".join(unit.notes),
+            output=self.hide(unit.output),
         )  # fmt: skip
         del self._claims[unit]
 
-    def _hide(self, text: str) -> str:
-        return self._home.redactor.text(text)
+    def hide(self, text: str) -> str:
+        """What a task said, as it may be kept and shown: without secrets, and without what is no text (surrogates)."""
+        return self._home.redactor.text(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
     # what a run asks for while it is under way
 
@@ -324,8 +331,8 @@ class Desk:
     def _do_conclude(
         self, unit: Unit, *, key: str, status: str, outcome: Optional[str] = None, error: str = ""
     ) -> None:
-        told = outcome and self._hide(outcome)  # it has happened: what it gave is kept, but for secrets
-        self.journal.conclude(unit.task.name, key, status, outcome=told, error=self._hide(error))
+        told = outcome and self.hide(outcome)  # it has happened: what it gave is kept, but for secrets
+        self.journal.conclude(unit.task.name, key, status, outcome=told, error=self.hide(error))
 
     def _do_messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
         return self.journal.waiting_messages(unit.task.name, most=MESSAGES_AT_ONCE)
@@ -342,7 +349,7 @@ class Desk:
     ) -> None:
         next_at = iso(self._clock.now() + timedelta(seconds=wait)) if wait is not None else ""
         self.journal.conclude_message(
-            number, status=status, next_at=next_at, error=self._hide(error), receipt_json=receipt_json
+            number, status=status, next_at=next_at, error=self.hide(error), receipt_json=receipt_json
         )
 
     def _do_store(self, unit: Unit, *, batch: Any) -> None:
@@ -367,7 +374,7 @@ class Desk:
             "window.failed", f"{unit.provider}: {window} failed", task=unit.task.name, run=unit.run_id,
             window=str(window), kind=type(error).__name__, error=reason, **evidence,
         )  # fmt: skip
-        self.slots.fail_days(self._claims[unit], list(window), reason=self._hide(reason))
+        self.slots.fail_days(self._claims[unit], list(window), reason=self.hide(reason))
 
     def outboxes_due(self) -> set[str]:
         """The outboxes in which a message waits whose time has come, and those whose last delivery was cut short."""

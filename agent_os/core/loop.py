@@ -25,7 +25,7 @@ from .errors import (
     out_of_memory,
     sentence,
 )
-from .reasons import Cancelled, hint_of, trace_of, why
+from .reasons import Cancelled, asked_wait, hint_of, trace_of, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,7 +174,7 @@ class Loop:
         try:
             work = self._desk.next_attempt(unit) if unit.attempt else self._desk.claim(unit)
         except Refusal as refused:
-            reason = refused.message
+            reason = self._desk.hide(refused.message)
             self._desk.skip(unit, reason)
             return self._park(unit, reason)
         except FencedError as error:
@@ -202,7 +202,7 @@ class Loop:
         work = self._active.get(unit)
         if work:
             self._took = max(0.8 * self._took + 0.2 * work.took, 1e-6) if self._took else max(work.took, 1e-6)
-        unit.output = getattr(what, "output", "")
+        unit.output = self._desk.hide(getattr(what, "output", ""))
         error = what.error if isinstance(what, Printed) else what if isinstance(what, BaseException) else None
         error = Cancelled() if unit.is_cancelled else error
         try:
@@ -212,7 +212,7 @@ class Loop:
                 return self._end(unit, "success", "")
             wait = self._wait_of(unit, error)
             if wait is not None:
-                self._desk.await_retry(unit, why(error), wait)
+                self._desk.await_retry(unit, self._why(error), wait)
                 return self._await_retry(unit, error, wait)
             return self._give_up(unit, error)
         except FencedError as lost:
@@ -221,8 +221,11 @@ class Loop:
             return self._give_up(unit, refused)
 
     def _give_up(self, unit: Unit, error: BaseException) -> Tell:
-        self._desk.fail(unit, error=why(error), hint=hint_of(error), is_cancelled=unit.is_cancelled)
+        self._desk.fail(unit, error=self._why(error), hint=hint_of(error), is_cancelled=unit.is_cancelled)
         return self._fail(unit, error)
+
+    def _why(self, error: BaseException) -> str:
+        return self._desk.hide(why(error))
 
     def _wait_of(self, unit: Unit, error: BaseException) -> Optional[float]:
         """For how long to wait before another attempt; None when there will be none."""
@@ -231,7 +234,7 @@ class Loop:
             return None
         doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
         wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
-        asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
+        asked = asked_wait(error)
         return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
 
     # what becomes of a unit: what is known of it now, and what to tell once that is committed
@@ -251,10 +254,10 @@ class Loop:
 
         def tell() -> None:
             self._log.info(
-                "run.retry", f"{unit.label}: {why(error)}; trying again in {wait:.1f} s", task=unit.task.name,
+                "run.retry", f"{unit.label}: {self._why(error)}; trying again in {wait:.1f} s", task=unit.task.name,
                 run=unit.run_id, attempt=unit.attempt,
             )  # fmt: skip
-            self._progress.waiting(unit.label, wait, why(error))
+            self._progress.waiting(unit.label, wait, self._why(error))
 
         return tell
 
@@ -269,15 +272,17 @@ class Loop:
 
     def _fail(self, unit: Unit, error: BaseException) -> Tell:
         error = out_of_memory() if isinstance(error, MemoryError) else error
-        unit.cause, unit.hint = error, hint_of(error) or (AGAIN if unit.collector else "")
-        told = self._end(unit, "failed", why(error))
+        unit.cause, unit.hint = error, self._desk.hide(hint_of(error)) or (AGAIN if unit.collector else "")
+        told = self._end(unit, "failed", self._why(error))
 
         def tell() -> None:
-            shown = why(error) if unit.collector else f"{unit.label}: {why(error)}"
+            shown = self._why(error) if unit.collector else f"{unit.label}: {self._why(error)}"
             self._log.error("run.failed", sentence(shown, unit.hint), task=unit.task.name, run=unit.run_id)
             trace = trace_of(error)
             if trace:
-                self._log.debug("run.traceback", why(error), task=unit.task.name, run=unit.run_id, traceback=trace)
+                self._log.debug(
+                    "run.traceback", self._why(error), task=unit.task.name, run=unit.run_id, traceback=trace
+                )
             told()
 
         return tell
@@ -339,7 +344,7 @@ class Loop:
             while self._active and self._clock.monotonic() < deadline:
                 self._take_last()
             with self._desk.db.atomic():
-                self._desk.give_up(f"interrupted: {why(error)}", units=self._units)
+                self._desk.give_up(f"interrupted: {self._why(error)}", units=self._units)
         except AgentOSError:
             return
 
@@ -352,7 +357,7 @@ class Loop:
         if answer is not None:
             self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
         elif isinstance(what, BaseException) or unit not in self._active:
-            unit.output = getattr(what, "output", "")
+            unit.output = self._desk.hide(getattr(what, "output", ""))
             self._active.pop(unit, None)
         else:
             with self._desk.db.atomic():

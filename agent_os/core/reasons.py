@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .errors import AgentOSError, Stopped
+from .errors import AgentOSError, Stopped, TransientError
+
+LONGEST_WAIT_SECONDS = 30 * 86_400.0
 
 
 class Cancelled(Exception):  # noqa: N818 (what happened, not an error)
@@ -37,3 +39,16 @@ def trace_of(error: BaseException) -> str:
     from traceback import format_exception
 
     return "".join(format_exception(type(error), error, error.__traceback__))
+
+
+def asked_wait(error: BaseException) -> float:
+    """The seconds that an error asks to be left alone; 0 where it asks for none, or for what is no span of time.
+
+    `retry_after` is given by apps, often as a server wrote it: text, or far too much.
+    """
+    asked = error.retry_after if isinstance(error, TransientError) else None
+    try:
+        seconds = float(asked or 0.0)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else 0.0

@@ -137,8 +137,8 @@ class Slots:
     def in_use(self, limit: str) -> int:
         """How many runs, of any runner, take room in a limit now: those that wait for a retry take none."""
         row = self._db.one(
-            "SELECT count(*) FROM runs WHERE status = 'running' AND retry_at IS NULL AND limits LIKE ?",
-            (f"%,{limit},%",),
+            "SELECT count(*) FROM runs WHERE status = 'running' AND retry_at IS NULL AND instr(limits, ?)",
+            (f",{limit},",),
         )
         return int(row[0]) if row else 0
 
