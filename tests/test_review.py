@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,103 @@ def test_names_of_limits_are_not_patterns(house: House) -> None:
     """)
     assert house.task("both").code == 0
     assert house.notes == ["two", "one"]
+
+
+def test_an_outbox_is_emptied_in_one_start(house: House) -> None:
+    """However many messages wait: they are fetched by the hundred, but none has to wait for the next start."""
+    house.app("""
+        @app.task
+        def t(ctx):
+            for number in range(1100): ctx.send("post", str(number), number)
+        @app.outbox("post")
+        def post(ctx, message): pass
+    """)
+    assert house.task("t").code == 0
+    assert house.rows("SELECT status, count(*) FROM outbox GROUP BY status") == [("sent", 1100)]
+
+
+def test_a_limit_is_not_held_by_the_dead(house: House) -> None:
+    """A runner that is killed while we wait for the room that it took: nobody may start for days who would tidy up."""
+    house.ini("""
+        [agent_os]
+        limits = one = 1
+    """)
+    house.app("""
+        import sqlite3
+        @app.task
+        def plant(ctx):
+            with sqlite3.connect(os.path.dirname(os.path.abspath(__file__)) + "/agent_os.db", timeout=30) as db:
+                db.execute(
+                    "INSERT INTO runs(id, plugin_name, status, started_at, task, invocation_id, owner, limits)"
+                    " VALUES ('dead', 'x', 'running', '2026-01-01T00:00:00.000Z', 'x', 'i', '9.dead', ',one,')"
+                )
+        @app.task(after=plant, limits="one")
+        def waits(ctx):
+            note("had its turn")
+    """)
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(house.task("waits")), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert [answer.code for answer in ended] == [0]
+    assert house.notes == ["had its turn"]
+    assert house.rows("SELECT status FROM runs WHERE id = 'dead'") == [("failed",)]
+
+
+CANCEL_ME = """
+    import sqlite3, threading
+    here = os.path.dirname(os.path.abspath(__file__))
+    @app.task
+    def stray(ctx):
+        with sqlite3.connect(here + "/agent_os.db", timeout=30) as db:
+            db.execute("UPDATE runs SET cancel_at = 'now' WHERE id = ?", (ctx.run_id,))
+        deadline = time.monotonic() + 20
+        while not os.path.exists(here + "/go") and time.monotonic() < deadline: time.sleep(0.01)
+        try:
+            ctx.step("late", lambda: 1)
+        except Exception as error:
+            note(str(error))
+"""
+
+
+def test_a_thread_that_was_left_to_itself_does_not_wait_for_ever(house: House) -> None:
+    """Its run was cancelled and the runner has ended: whoever asks for something then is told so."""
+    house.app(CANCEL_ME)
+    assert house.task("stray").code == 1
+    (house.home / "go").touch()
+    deadline = time.monotonic() + 10
+    while not house.notes and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [note[-11:] for note in house.notes] == ["was stopped"]
+
+
+def test_after_a_signal_nothing_begins_any_more(house: House) -> None:
+    """Short runs are claimed ahead: those that had not begun when the signal came do not begin after it."""
+    house.app("""
+        import signal
+        @app.task(partition="day")
+        def days(ctx):
+            note(ctx.slot)
+            if ctx.slot == "2026-05-10":
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(1)
+    """)
+    house.clock.set("2026-11-22T09:00")
+    assert house.task("days", "--since", "2026-05-01", "--until", "2026-07-01", "--jobs", "1").code == 143
+    assert house.notes[-1] == "2026-05-10"
+    assert set(house.slots("days").values()) == {"success", "due"}
+
+
+def test_the_outcome_of_an_effect_is_kept_though_a_signal_came_meanwhile(house: House) -> None:
+    """The runner waits a moment for what is under way: what has happened by then is known to have."""
+    house.app("""
+        import signal
+        def pay():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.5)
+            return 7
+        @app.task
+        def t(ctx): ctx.effect("pay", pay)
+    """)
+    assert house.task("t").code == 143
+    assert house.rows("SELECT status, outcome FROM effects") == [("done", "7")]

@@ -21,7 +21,7 @@ from .json_value import from_json, to_json
 from .reasons import asked_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .collector import Collector
     from .days import Window
@@ -192,9 +192,7 @@ def deliver(work: Work) -> End:
     counts = {"sent": 0, "parked": 0, "waiting": 0}
     waits: list[float] = []
     try:
-        for number, key, payload, tries in work.call("messages"):
-            if work.stopped():
-                break
+        for number, key, payload, tries in _messages(work):
             message = Message(key, from_json(payload), tries + 1)
             try:
                 receipt = ctx.effect(SENDING + key, _sending(work, ctx, message), policy="at_least_once")
@@ -213,6 +211,17 @@ def deliver(work: Work) -> End:
     if waits and min(waits) <= PATIENCE_SECONDS and work.facts.attempt <= work.task.retries:
         raise TransientError("messages wait for their time", retry_after=min(waits))
     return End(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+
+
+def _messages(work: Work) -> Iterator[tuple[int, str, str, int]]:
+    """Each message whose time has come, once; until there is none, whoever has posted it meanwhile."""
+    seen: set[int] = set()
+    while fresh := [each for each in work.call("messages") if each[0] not in seen]:
+        for each in fresh:
+            if work.stopped():
+                return
+            seen.add(each[0])
+            yield each
 
 
 def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ from . import bodies
 from .errors import ResourceError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .bodies import End, Work
     from .clock import Clock
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     # The unit; (operation, arguments) or what came of it; where the answer goes, None for an end.
     Event = tuple[Unit, Any, Optional[Answer]]
 
+LAST_WORDS = ("conclude", "message")  # what has happened outside is still written down while everything ends
 _RAISE = "raise the limit of processes or memory (ulimit -u, ulimit -v) and start again"
 
 
@@ -31,11 +32,12 @@ class Crew:
         self._clock = clock
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._todo: SimpleQueue[Optional[tuple[Unit, Work]]] = SimpleQueue()
-        self._unanswered: set[Answer] = set()
+        self._unanswered: dict[Answer, str] = {}  # and the operation
         self._threads = 0
         self._busy = 0
         self._strays = 0  # threads whose run was cancelled while they could not be ended
         self._is_stopping = False
+        self._is_closed = False
 
     # in the thread that writes
 
@@ -75,7 +77,7 @@ class Crew:
 
     def answer(self, answer: Answer, value: Any) -> None:
         """Tell a thread what it has asked for; an exception is raised there."""
-        self._unanswered.discard(answer)
+        self._unanswered.pop(answer, None)
         answer.put(value)
 
     def add_stray(self) -> None:
@@ -87,23 +89,29 @@ class Crew:
         self._strays = max(0, self._strays - 1)
 
     def stop(self) -> None:
-        """No thread gets anything any more; those that wait for an answer are told so."""
+        """No thread begins anything any more; those that wait for an answer are told so, but for last words."""
         self._is_stopping = True
-        while self._unanswered:
-            self._unanswered.pop().put(TransientError("stopped"))
+        self._turn_away(LAST_WORDS)
 
     def dismiss(self) -> None:
-        """Send idle threads home."""
+        """Send idle threads home. Nobody answers any more: a thread that goes on with something must not wait."""
+        self._is_stopping = self._is_closed = True
+        self._turn_away()
         for _ in range(self._threads):
             self._todo.put(None)
+
+    def _turn_away(self, but: Sequence[str] = ()) -> None:
+        for answer, operation in list(self._unanswered.items()):
+            if operation not in but:
+                self.answer(answer, TransientError("stopped"))
 
     # in a worker thread
 
     def call(self, unit: Unit, operation: str, given: Mapping[str, Any]) -> Any:
         """Have the writer do something, and wait until it is committed."""
         answer: Answer = SimpleQueue()
-        self._unanswered.add(answer)
-        if self._is_stopping:
+        self._unanswered[answer] = operation
+        if self._is_closed or (self._is_stopping and operation not in LAST_WORDS):
             raise TransientError(f"{unit.label} was stopped")
         self._events.put((unit, (operation, given), answer))
         value = answer.get()
@@ -121,7 +129,7 @@ class Crew:
             end: Any
             began = self._clock.monotonic()
             try:
-                end = _body(work)
+                end = TransientError(f"{unit.label} was stopped") if self._is_stopping else _body(work)
             except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one task is its own)
                 end = error
             work.took = self._clock.monotonic() - began

@@ -70,6 +70,12 @@ class Living:
             busy.update(dict.fromkeys(other.tasks & set(tasks), other.owner))
         return late, busy
 
+    def look(self, seen: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+        """Whether any other runner is gone, and the leases that are over: a look, which costs no transaction."""
+        others = self.others(seen)
+        late = {other.owner: other.lease_until for other in others if other.state == "late"}
+        return any(other.state == "gone" for other in others), late
+
     def busy(self, tasks: Collection[str]) -> dict[str, str]:
         """Tasks of these that another runner has, and who; nothing as soon as any runner does not seem to live."""
         found: dict[str, str] = {}

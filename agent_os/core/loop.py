@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from .agenda import Agenda
 from .bodies import Printed
-from .crew import Crew
+from .crew import LAST_WORDS, Crew
 from .desk import Refusal
 from .errors import (
     AgentOSError,
@@ -25,6 +25,7 @@ from .errors import (
     out_of_memory,
     sentence,
 )
+from .machine import PATIENCE_SECONDS
 from .reasons import Cancelled, asked_wait, hint_of, trace_of, why
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Loop:
         self._began: dict[Unit, float] = {}
         self._is_stopping = False
         self._looked_at = 0.0
+        self._buried_at = float("-inf")
+        self._late: dict[str, str] = {}  # leases of others that were over then
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
         """Do these units, then empty the outboxes; all units, with what came of them."""
@@ -130,6 +133,7 @@ class Loop:
         if now - self._looked_at >= HEARD_EVERY_SECONDS:
             self._looked_at = now
             self._look_for_cancelled()
+            self._bury()
 
     def _gather(self) -> list[Event]:
         """What the threads have handed over; waits for the first of it when there is nothing else to do."""
@@ -315,6 +319,17 @@ class Loop:
                     unit.is_cancelled = True
                     self._end_work(unit)
 
+    def _bury(self) -> None:
+        """What a runner that is gone has left takes room in limits that units of ours may be waiting for."""
+        now = self._clock.monotonic()
+        if now - self._buried_at >= PATIENCE_SECONDS and self._agenda.ready(now):
+            self._buried_at = now
+            is_any_gone, late = self._desk.living.look(self._late)
+            if is_any_gone:
+                with self._desk.db.atomic():
+                    self._desk.living.bury(self._late, ())
+            self._late = late
+
     def _end_work(self, unit: Unit) -> None:
         work = self._active.get(unit)
         if work and work.collector:
@@ -354,8 +369,12 @@ class Loop:
             unit, what, answer = self._crew.wait(0.1)
         except Empty:
             return
-        if answer is not None:
+        if answer is not None and what[0] not in LAST_WORDS:
             self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
+        elif answer is not None:
+            with self._desk.db.atomic():
+                tell = self._take((unit, what, answer))
+            tell()
         elif isinstance(what, BaseException) or unit not in self._active:
             unit.output = self._desk.hide(getattr(what, "output", ""))
             self._active.pop(unit, None)
