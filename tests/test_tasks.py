@@ -162,6 +162,20 @@ def test_what_comes_after_gets_the_outputs_of_what_came_before(house: House) -> 
     assert len(house.rows("SELECT DISTINCT key FROM slots")) == 1
 
 
+def test_what_has_nothing_to_do_hands_on_its_newest_output(house: House) -> None:
+    """A task of another rhythm: whoever comes after it gets what it gave last."""
+    house.app("""
+        @app.task(partition="day")
+        def daily(ctx): return ctx.slot
+        @app.task(after=daily)
+        def report(ctx): note(ctx.outputs["daily"])
+    """)
+    house.clock.set("2026-11-20T08:00")
+    house.task("daily", "--since", "2026-11-17")
+    house.task("report")
+    assert house.notes == ["2026-11-19"]
+
+
 def test_a_failed_task_skips_what_comes_after_it_and_nothing_else(house: House) -> None:
     """Its followers are skipped with the reason and stay due; the rest of the graph is done."""
     house.app("""

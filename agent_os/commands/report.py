@@ -72,8 +72,8 @@ def show(units: Sequence[Unit]) -> None:
         show_collectors(collectors)
     if others:
         show_runs(others)
-    for unit in shown[-1:]:
-        show_value(unit)
+    if len(shown) == 1:
+        show_value(shown[0])
 
 
 def show_value(unit: Unit) -> None:

@@ -203,10 +203,11 @@ class Desk:
 
         task, key = unit.task, unit.key
         self._began[unit] = iso(self._clock.now())
-        outputs = {}
-        for before in unit.after:
-            if before.task.kind != "collector":
-                outputs[before.task.name] = self.slots.output(before.task.name, before.key or key)
+        outputs = {
+            before.task.name: None if before.disabled else self.slots.output(before.task.name, before.key or key)
+            for before in unit.after
+            if before.task.kind != "collector"
+        }
         start, end = unit.window
         facts = Facts(
             task=task.name, key=key, run_id=unit.run_id, attempt=unit.attempt, window=(start or "", end or ""),

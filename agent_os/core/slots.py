@@ -121,9 +121,11 @@ class Slots:
         return {task for task in tasks if self._db.one(asked, (task,))}
 
     def output(self, task: str, key: str) -> Optional[str]:
-        """What a slot that succeeded has handed on, as JSON text; None where there is none."""
+        """What this slot has handed on when it succeeded, else the newest that did, as JSON text; None for neither."""
         row = self._db.one(
             "SELECT output_json FROM slots WHERE task = ? AND key = ? AND status = 'success'", (task, key)
+        ) or self._db.one(
+            "SELECT output_json FROM slots WHERE task = ? AND status = 'success' ORDER BY key DESC LIMIT 1", (task,)
         )
         return row[0] if row else None
 
