@@ -270,3 +270,34 @@ def test_the_outcome_of_an_effect_is_kept_though_a_signal_came_meanwhile(house: 
     """)
     assert house.task("t").code == 143
     assert house.rows("SELECT status, outcome FROM effects") == [("done", "7")]
+
+
+@pytest.mark.parametrize("error", ["PermanentError(ValueError('x'))", "TransientError(5, hint=b'x')"])
+def test_an_error_of_ours_may_be_given_anything(house: House, error: str) -> None:
+    """Apps hand on what they have caught: `raise PermanentError(error)`. It is told as its text."""
+    house.app(f"""
+        @app.task
+        def t(ctx): raise {error}
+        @app.task
+        def other(ctx): ctx.send("post", "a", 1)
+        @app.outbox("post", retries=0)
+        def post(ctx, message): raise {error}
+        @app.task(after=[t, other])
+        def both(ctx): pass
+    """)
+    assert house.task("both").code == 1
+    told = "x" if error.startswith("Permanent") else "5"
+    assert house.rows("SELECT error FROM runs WHERE task = 't'") == [(told,)]
+    assert house.rows("SELECT error FROM outbox") == [(told,)]
+
+
+def test_a_message_with_an_odd_receipt_was_sent(house: House) -> None:
+    """A sender may return the answer of its HTTP client, which is no JSON: that is not kept, but nothing is parked."""
+    house.app("""
+        @app.task
+        def t(ctx): ctx.send("post", "a", 1)
+        @app.outbox("post")
+        def post(ctx, message): return object()
+    """)
+    assert house.task("t").code == 0
+    assert house.rows("SELECT status, receipt_json FROM outbox") == [("sent", "null")]

@@ -225,7 +225,16 @@ def _messages(work: Work) -> Iterator[tuple[int, str, str, int]]:
 
 
 def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:
-    return lambda: work.task.function(ctx, message) if work.task.function else None
+    def send() -> Any:
+        receipt = work.task.function(ctx, message) if work.task.function else None
+        try:
+            to_json(receipt, f"what {work.task.name} returns for {message.key}")
+        except PermanentError as error:  # it was sent all the same
+            ctx.log.warning("message.receipt", f"{error.message}; the message was sent, and no receipt is kept")
+            return None
+        return receipt
+
+    return send
 
 
 def _wait_of(error: Exception, tries: int) -> Optional[float]:

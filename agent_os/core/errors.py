@@ -22,9 +22,9 @@ class AgentOSError(Exception):
     may_have_happened = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = str(message)  # apps hand on whatever they have caught
+        self.hint = str(hint or "")
+        super().__init__(self.message)
 
 
 class UsageError(AgentOSError):
