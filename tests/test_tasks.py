@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -1036,3 +1037,30 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+def test_a_runner_that_was_taken_over_ends_what_it_has_under_way(house: House) -> None:
+    """It was stopped for longer than its lease; when it goes on, it notices, ends its command, and changes nothing."""
+    house.ini(f"""
+        [task:long]
+        command = echo $$ >> {house.home}/notes; echo begun >> {house.home}/notes; sleep 60
+        shell = yes
+    """)
+    words = ["--task", "long", "--home", str(house.home)]
+    impatient = "from agent_os.core import machine; machine.RENEW_SECONDS = 0.3; from agent_os.main import main"
+    command = [sys.executable, "-c", f"{impatient}; raise SystemExit(main({words!r}))"]
+    root = Path(__file__).resolve().parent.parent
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(house, "begun")
+    process.send_signal(signal.SIGSTOP)
+    connection = sqlite3.connect(house.home / "agent_os.db")
+    with connection:  # as the next start does it once the lease is over
+        connection.execute("UPDATE slots SET status = 'due', owner = '', epoch = epoch + 1")
+        connection.execute("UPDATE runs SET status = 'failed', error = 'interrupted'")
+    connection.close()
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "another runner has taken over" in err
+    assert house.rows("SELECT status, epoch FROM slots") == [("due", 2)]
+    assert not is_alive(int(house.notes[0]))

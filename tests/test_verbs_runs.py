@@ -90,7 +90,6 @@ def rude(ctx):
 
 @app.task
 def secretive(ctx):
-    ctx.step("the step", lambda: ["hunter-2-hunter-2"])
     ctx.effect("the effect", lambda: {"token": "hunter-2-hunter-2"})
     print("hunter-2-hunter-2")
 
@@ -447,7 +446,7 @@ def test_of_very_many_steps_a_screen_has_the_last(house: House) -> None:
 
 
 def test_no_secret_is_shown_wherever_a_task_has_put_it(house: House) -> None:
-    """Steps, effects and output, for people and for programs."""
+    """Effects and output, for people and for programs; steps refuse to hold one."""
     (house.home / ".env").write_text("TINY_TOKEN=hunter-2-hunter-2\n")
     (house.home / ".env").chmod(0o600)
     house.run("--task", "secretive")

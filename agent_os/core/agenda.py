@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from heapq import heapify, heappop, heappush
 from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +21,12 @@ class Agenda:
         self._numbers = count()
         self._waits_for: dict[Unit, int] = {}
         self._followers: dict[Unit, list[Unit]] = {}
-        self._ready: list[Unit] = []
+        # Ready units in their order, apart by the limits that they name: what has no room hides nobody else.
+        self._ready: dict[tuple[str, ...], deque[tuple[int, Unit]]] = {}
         self._retries: list[tuple[float, int, Unit]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._ready or self._retries)
+        return bool(self._retries or any(self._ready.values()))
 
     def add(self, units: Iterable[Unit]) -> None:
         """Take units in; what they come after is among them, or over."""
@@ -32,17 +35,21 @@ class Agenda:
             self._waits_for[unit] = len(unit.after)
             for before in unit.after:
                 self._followers.setdefault(before, []).append(unit)
-        self._ready += [unit for unit in added if not unit.after and not unit.is_over]
         for unit in added:
             if unit.is_over:
                 self.release(unit)
+            elif not unit.after:
+                self._line_up(unit)
 
     def release(self, unit: Unit) -> None:
         """A unit is over: one less for its followers to wait for."""
         for follower in self._followers.pop(unit, ()):
             self._waits_for[follower] -= 1
             if not self._waits_for[follower] and not follower.is_over:
-                self._ready.append(follower)
+                self._line_up(follower)
+
+    def _line_up(self, unit: Unit) -> None:
+        self._ready.setdefault(unit.task.limits, deque()).append((next(self._numbers), unit))
 
     def come_back(self, unit: Unit, at: float) -> None:
         """Have a unit be ready again at this instant of the monotonic clock."""
@@ -62,20 +69,21 @@ class Agenda:
         return max(0.001, min(most, self._retries[0][0] - now)) if self._retries else most
 
     def ready(self, now: float) -> list[Unit]:
-        """The units that may begin, in their order."""
+        """Of the units that may begin, the first of each kind of limits, in their order."""
         while self._retries and self._retries[0][0] <= now:
-            self._ready.append(heappop(self._retries)[2])
-        return self._ready
+            self._line_up(heappop(self._retries)[2])
+        return [unit for _, unit in sorted((line[0] for line in self._ready.values() if line), key=itemgetter(0))]
 
     def take(self, now: float, *, most: int, has_room: Callable[[Unit], bool]) -> list[Unit]:
-        """At most so many ready units for which there is room; they are no longer on the agenda."""
+        """At most so many ready units for which there is room, in their order; they are no longer on the agenda."""
         taken: list[Unit] = []
-        left: list[Unit] = []
-        ready = self.ready(now)
-        for position, unit in enumerate(ready):
-            if len(taken) >= most:
-                left += ready[position:]
+        full: set[tuple[str, ...]] = set()
+        while len(taken) < most:
+            unit = next((each for each in self.ready(now) if each.task.limits not in full), None)
+            if unit is None:
                 break
-            (taken if has_room(unit) else left).append(unit)
-        self._ready = left
+            if has_room(unit):
+                taken.append(self._ready[unit.task.limits].popleft()[1])
+            else:
+                full.add(unit.task.limits)
         return taken

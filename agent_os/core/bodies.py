@@ -210,7 +210,8 @@ def deliver(work: Work) -> End:
         ctx.close()
     if waits and min(waits) <= PATIENCE_SECONDS and work.facts.attempt <= work.task.retries:
         raise TransientError("messages wait for their time", retry_after=min(waits))
-    return End(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return End(told, remembered=ctx.remembered())
 
 
 def _messages(work: Work) -> Iterator[tuple[int, str, str, int]]:

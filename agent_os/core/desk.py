@@ -71,8 +71,12 @@ class Desk:
         return not iso(now) < self._renew_at <= iso(now + timedelta(seconds=machine.RENEW_SECONDS))
 
     def renew(self) -> None:
-        """Prolong the lease of everything this runner has."""
-        self.slots.renew(self.owner, lease_until=self._lease())
+        """Prolong the lease of everything this runner has. FencedError when that was taken over while it was silent:
+        then what it has under way must end, too.
+        """
+        held = self.slots.renew(self.owner, lease_until=self._lease())
+        if not held and any(claimed.epochs for claimed in self._claims.values()):
+            raise FencedError(machine.TAKEN_OVER, hint="what was under way has been ended; `history` shows what counts")
 
     def _lease(self) -> str:
         now = self._clock.now()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 RESOLVED = ("success", "failed", "skipped")
 LEASE_SECONDS = 150.0  # longer than a writer waits for another (60 s), so that waiting costs nobody his slots
 RENEW_SECONDS = 50.0
+TAKEN_OVER = "this run has lost its slot: it was silent for longer than its lease, and another runner has taken over"
 PATIENCE_SECONDS = 6.0  # for the renewal of a lease that is over while the lock is still held
 
 
@@ -65,7 +66,7 @@ def check(slot: Optional[Slot], *, epoch: int) -> Slot:
     """The slot, if a run with this epoch may still write. FencedError when it was taken over."""
     if slot is None or slot.status != "running" or slot.epoch != epoch:
         raise FencedError(
-            "this run has lost its slot: it was silent for longer than its lease, and another runner has taken over",
+            TAKEN_OVER,
             hint="nothing was changed; `history` shows the run that counts",
         )
     return slot

@@ -212,9 +212,10 @@ class Slots:
         for task, key in self._owned(owner):
             self.release(task, (key,), owner=owner, reason=reason)
 
-    def renew(self, owner: str, *, lease_until: str) -> None:
-        """Prolong the lease of everything that a runner has."""
-        self._db.run("UPDATE slots SET lease_until = ? WHERE owner = ? AND owner <> ''", (lease_until, owner))
+    def renew(self, owner: str, *, lease_until: str) -> int:
+        """Prolong the lease of everything that a runner has; how many slots that are."""
+        changed = self._db.run("UPDATE slots SET lease_until = ? WHERE owner = ? AND owner <> ''", (lease_until, owner))
+        return changed.rowcount
 
     # a run begins and ends
 
