@@ -191,7 +191,7 @@ def row10(folder: str, rounds: int) -> None:
 
     one, many = f"one process, {PROCESSES * RUNS} runs", f"{PROCESSES} processes, {RUNS} runs each"
     works: dict[str, Work] = {one: partial(at_once, 1, PROCESSES * RUNS), many: partial(at_once, PROCESSES, RUNS)}
-    title = f"row 10: {PROCESSES} processes on one home; goal 2 x the wall time of one that does the same, nothing refused"
+    title = f"row 10: {PROCESSES} processes on one home; goal 2 x the time of one that does the same"
     samples = measure(works, rounds=rounds, floor=one, title=title)
     print(f"  throughput: {1 / ratio(samples, many, one, of='wall'):.2f} x that of one process")
 

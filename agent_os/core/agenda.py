@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -46,6 +45,8 @@ class Agenda:
 
     def come_back(self, unit: Unit, at: float) -> None:
         """Have a unit be ready again at this instant of the monotonic clock."""
+        from heapq import heappush  # here, and below: few runs are tried again
+
         heappush(self._retries, (at, next(self._numbers), unit))
 
     def waiting(self) -> list[Unit]:
@@ -54,6 +55,8 @@ class Agenda:
 
     def drop(self, unit: Unit) -> None:
         """Forget a unit that waits for its next attempt."""
+        from heapq import heapify
+
         self._retries = [each for each in self._retries if each[2] is not unit]
         heapify(self._retries)
 
@@ -64,6 +67,8 @@ class Agenda:
     def ready(self, now: float) -> list[Unit]:
         """The units that may begin, in their order."""
         while self._retries and self._retries[0][0] <= now:
+            from heapq import heappop
+
             self._ready.append(heappop(self._retries)[2])
         return self._ready
 

@@ -5,9 +5,6 @@ Each body takes a `Work` and returns an `End`, or raises: TaskError says whether
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
-
-from .app import Message
 from .context import SENDING, Context, Facts
 from .errors import (
     AgentOSError,
@@ -19,9 +16,12 @@ from .errors import (
 )
 from .json_value import from_json, to_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Optional
 
+    from .app_values import Message
     from .collector import Collector
     from .days import Window
     from .home import Home
@@ -187,6 +187,8 @@ def deliver(work: Work) -> End:
 
     A short wait is waited for, as another attempt of this run; longer ones are for the next start.
     """
+    from .app_values import Message
+
     ctx = work.context()
     counts = {"sent": 0, "parked": 0, "waiting": 0}
     waits: list[float] = []

@@ -169,7 +169,7 @@ class Desk:
         name = unit.task.cost_limit
         if not name:
             return
-        from .app import Ask, Result
+        from .app_values import Ask, Result
 
         reserved = self.journal.spent(name, is_settled=False)
 

@@ -7,9 +7,7 @@ open while anyone waits for the network or for a process.
 
 from __future__ import annotations
 
-from queue import Empty
-from random import random
-from typing import TYPE_CHECKING, Any, Optional
+from _queue import Empty  # the class of `queue`, without the rest of it
 
 from .agenda import Agenda
 from .bodies import Printed
@@ -27,8 +25,10 @@ from .errors import (
 )
 from .reasons import Cancelled, hint_of, trace_of, why
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any, Optional
 
     from .bodies import Work
     from .crew import Event
@@ -57,7 +57,6 @@ class Loop:
         self._log = home.log
         self._setup = setup
         self._progress = progress
-        self._chance = setup.chance or random
         self._crew = Crew(most=setup.jobs, clock=home.clock)
         self._agenda = Agenda()
         self._units: list[Unit] = []
@@ -230,7 +229,7 @@ class Loop:
         if self._is_stopping or unit.attempt > unit.task.retries or isinstance(error, hopeless):
             return None
         doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
-        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
+        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * (self._setup.chance or _chance)())
         asked = (error.retry_after if isinstance(error, TransientError) else None) or 0.0
         return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
 
@@ -358,6 +357,12 @@ class Loop:
             with self._desk.db.atomic():
                 tell = self._take_end(unit, what)
             tell()
+
+
+def _chance() -> float:
+    from random import random  # here: few runs are tried again
+
+    return random()  # noqa: S311 (it spreads retries, and hides nothing)
 
 
 def _blocked_by(unit: Unit) -> str:
