@@ -68,10 +68,15 @@ class Work:
 
 
 class End:
-    """What a body came to: its value, what has to be committed with it, and what it printed."""
+    """What a body came to: its value (`json`: the same as text, None for a collector's), what has to be committed with
+    it, and what it printed. PermanentError for a value that is no JSON.
+    """
 
-    def __init__(self, value: Any = None, *, output: str = "", remembered: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(
+        self, value: Any = None, *, task: str = "", output: str = "", remembered: Optional[Mapping[str, Any]] = None
+    ) -> None:
         self.value = value
+        self.json = to_json(value, f"what task {task} returns") if task else None
         self.output = output
         self.remembered: Mapping[str, Any] = remembered or {}
 
@@ -97,8 +102,7 @@ def run_function(work: Work) -> End:
     with captured() as printed:
         try:
             value = work.task.function(ctx) if work.task.function else None
-            to_json(value, f"what task {work.task.name} returns")
-            return End(value, output=printed.text(), remembered=ctx.remembered())
+            return End(value, task=work.task.name, output=printed.text(), remembered=ctx.remembered())
         except BaseException as error:
             raise Printed(error, printed.text()) from error
         finally:
@@ -128,7 +132,7 @@ def run_command(work: Work) -> End:
     error = failure_of(task, ended)
     if error:
         raise Printed(error, output)
-    return End(output[-OUTPUT_BYTES:].rstrip("\n"), output=output)
+    return End(output[-OUTPUT_BYTES:].rstrip("\n"), task=task.name, output=output)
 
 
 def failure_of(task: Task, ended: Any) -> Optional[AgentOSError]:
@@ -213,7 +217,7 @@ def deliver(work: Work) -> End:
         ctx.close()
     if waits and min(waits) <= PATIENCE_SECONDS and work.facts.attempt <= work.task.retries:
         raise TransientError("messages wait for their time", retry_after=min(waits))
-    return End(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    return End(", ".join(f"{count} {status}" for status, count in counts.items() if count), task=work.task.name)
 
 
 def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:

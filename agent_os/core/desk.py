@@ -51,6 +51,9 @@ class Desk:
         self._claims: dict[Unit, Claimed] = {}
         self._began: dict[Unit, str] = {}
         self._renew_at = ""
+        self._leased_at = ""
+        self._lease_until = ""
+        self._with_state: Optional[set[str]] = None  # tasks that remember anything; None: to be asked
 
     # runners
 
@@ -75,9 +78,13 @@ class Desk:
         self.slots.renew(self.owner, lease_until=self._lease())
 
     def _lease(self) -> str:
-        now = self._clock.now()
-        self._renew_at = iso(now + timedelta(seconds=machine.RENEW_SECONDS))
-        return iso(now + timedelta(seconds=machine.LEASE_SECONDS))
+        """Until when what is had now is had; in one transaction, which is one instant, always the same."""
+        if self._leased_at != self.db.now():
+            now = self._clock.now()
+            self._leased_at = self.db.now()
+            self._renew_at = iso(now + timedelta(seconds=machine.RENEW_SECONDS))
+            self._lease_until = iso(now + timedelta(seconds=machine.LEASE_SECONDS))
+        return self._lease_until
 
     def cancelled(self) -> list[str]:
         """The runs of this runner whose end somebody has asked for."""
@@ -95,6 +102,7 @@ class Desk:
     def enlist(self, plan: Plan, order: Order, targets: Collection[str]) -> None:
         """Have all slots of a plan, resolve those that are left out, and write down what will not be run."""
         lease = self._lease()
+        self._with_state = None
         for task, dues in plan.enlisted():
             self.slots.enlist(task.name, dues, owner=self.owner, lease_until=lease)
         for task, due in plan.left_out:
@@ -118,6 +126,7 @@ class Desk:
     def enlist_outboxes(self, names: Collection[str]) -> list[Unit]:
         """The units that empty these outboxes; none for one that another runner empties, or that is disabled."""
         _, busy = self.living.bury({}, names)
+        self._with_state = None
         units = []
         for name in sorted(set(names) - set(busy)):
             task = self._setup.outboxes[name]
@@ -197,21 +206,36 @@ class Desk:
         from .context import Facts
 
         task, key = unit.task, unit.key
-        self._began[unit] = iso(self._clock.now())
+        self._began[unit] = self.db.now()
         outputs = {}
         for before in unit.after:
             if before.task.kind != "collector":
-                outputs[before.task.name] = self.slots.output(before.task.name, before.key or key)
+                done = before.key and before.status == "success"
+                outputs[before.task.name] = (
+                    before.output_json if done else self.slots.output(before.task.name, before.key or key)
+                )
         start, end = unit.window
         facts = Facts(
             task=task.name, key=key, run_id=unit.run_id, attempt=unit.attempt, window=(start or "", end or ""),
-            outputs=outputs, steps=self.journal.steps(task.name, key) if task.function else {},
-            state=self.journal.state(task.name) if task.function else {},
+            outputs=outputs, steps=self._steps(unit), state=self._state(task.name) if task.function else {},
         )  # fmt: skip
         work = Work(task, facts, home=self._home, hosts=self._setup.hosts.get(task.name, ()))
         work.collector, work.windows = unit.collector, unit.windows
         work.open_day = self._began[unit][:10]
         return work
+
+    def _steps(self, unit: Unit) -> dict[str, tuple[str, str]]:
+        """The steps of a slot that are done: none of one that nobody has had before."""
+        is_first = unit.attempt == 1 and set(self._claims[unit].epochs.values()) == {1}
+        if is_first or not unit.task.function:
+            return {}
+        return self.journal.steps(unit.task.name, unit.key)
+
+    def _state(self, task: str) -> dict[str, str]:
+        """What a task remembers. Only this runner changes that, as long as it has a slot of the task."""
+        if self._with_state is None:
+            self._with_state = self.journal.tasks_with_state()
+        return self.journal.state(task) if task in self._with_state else {}
 
     def skip(self, unit: Unit, reason: str) -> None:
         """Write down that a unit was not run; its slots stay due."""
@@ -241,25 +265,25 @@ class Desk:
     def succeed(self, unit: Unit, end: End) -> None:
         """A run is done: slot, output, state, messages, spendings, all at once."""
         claimed = self._claims[unit]
-        self.slots.check(claimed)
         remembered = end.remembered
         messages = remembered.get("messages") or ()
+        if messages or len(claimed.epochs) != 1:  # else `finish`, whose first statement asks the same, will do
+            self.slots.check(claimed)
         self._check_outboxes(unit, messages)
-        output_json = None
-        if unit.collector is None:
-            from .json_value import to_json
-
-            output_json = to_json(end.value, f"what task {unit.task.name} returns")
-        self.journal.keep_state(unit.task.name, remembered.get("state") or {}, run_id=unit.run_id)
-        self.journal.post(messages, run_id=unit.run_id)
-        if unit.task.cost_limit:
-            self.journal.settle(unit.run_id, remembered.get("spent"))
         if unit.collector:  # a day that was not over and not answered is due again
             self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
         self.slots.finish(
-            claimed, status="success", output_json=output_json, requests=unit.requests, notes="; ".join(unit.notes),
+            claimed, status="success", output_json=end.json, requests=unit.requests, notes="; ".join(unit.notes),
             output=self._hide(unit.output),
         )  # fmt: skip
+        unit.output_json = end.json
+        state = remembered.get("state") or {}
+        if state and self._with_state is not None:
+            self._with_state.add(unit.task.name)
+        self.journal.keep_state(unit.task.name, state, run_id=unit.run_id)
+        self.journal.post(messages, run_id=unit.run_id)
+        if unit.task.cost_limit:
+            self.journal.settle(unit.run_id, remembered.get("spent"))
         del self._claims[unit]
 
     def _check_outboxes(self, unit: Unit, messages: Collection[Any]) -> None:

@@ -118,8 +118,9 @@ class Loop:
                 told += [self._take(event) for event in events]
                 while starts := self._startable():
                     told += [self._claim(unit) for unit in starts]
-            for tell in told:
-                tell()
+            with self._log.together():
+                for tell in told:
+                    tell()
         for unit in self._active:
             if unit.detail:
                 self._progress.update(unit.label, unit.detail)
