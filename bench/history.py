@@ -2,7 +2,7 @@
 
     python3 -m bench.history [RUNS [ROUNDS]]
 
-Two homes, alike but for the length of their history: so many runs of a collector, as many of a task, each of those with
+Two homes, alike but for the length of their history: so many runs of a collector, and as many of a task, each with
 a slot of its own. Each command is the built file, made here. Nothing is due, and no slot is left failed, in either home.
 """
 
