@@ -3,7 +3,7 @@
     python3 -m bench.history [RUNS [ROUNDS]]
 
 Two homes, alike but for the length of their history: so many runs of a collector, and as many of a task, each with
-a slot of its own. Each command is the built file, made here. Nothing is due, and no slot is left failed, in either home.
+a slot of its own. Each command is the built file, made here. In neither home is anything due, or a slot left failed.
 """
 
 from __future__ import annotations

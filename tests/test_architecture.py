@@ -65,7 +65,7 @@ LEAN = (
         "core.runner",
         "core.store",
     ),
-    "core.text",
+    *("core.agenda", "core.app", "core.bodies", "core.capture", "core.context", "core.json_value", "core.text"),
 )
 HEAVY = {
     *(
