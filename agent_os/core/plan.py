@@ -52,6 +52,7 @@ class Unit:
         self.attempt = 0
         self.seconds = 0.0
         self.value: Any = None
+        self.output_json: Optional[str] = None  # the value as what comes after it reads it
         self.output = ""
         self.disabled = False
         self.is_cancelled = False
@@ -195,6 +196,8 @@ class Planner:
     def _runs(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool, plan: Plan) -> list[Unit]:
         """The units of a task that is no collector: slots of its own, and those that what follows it is in need of."""
         now = self._home.clock.now()
+        if task.is_adhoc and not is_target:
+            return self._units(task, self._wanted(task, wanted, (), now=now))
         latest = latest_key(task, now)
         known, dues = Known(), list[Due]()
         if is_target or not task.is_adhoc:

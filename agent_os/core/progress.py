@@ -106,6 +106,8 @@ class Progress:
         task.detail, task.next_at = self._shown(detail), next_at
 
     def _named(self, name: str) -> str:
+        if not self._is_live:
+            return name
         shown = self._shown(name)
         self._state.widest = max(self._state.widest, columns(shown))
         return shown
