@@ -5,6 +5,7 @@ Each body takes a `Work` and returns an `End`, or raises: TaskError says whether
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Optional
 
 from .app import Message
@@ -94,6 +95,7 @@ def run_function(work: Work) -> End:
     from .printing import captured
 
     ctx = work.context()
+    pid = os.getpid()
     with captured() as printed:
         try:
             value = work.task.function(ctx) if work.task.function else None
@@ -102,6 +104,8 @@ def run_function(work: Work) -> End:
         except BaseException as error:
             raise Printed(error, printed.text()) from error
         finally:
+            if os.getpid() != pid:
+                os._exit(0)  # a fork that came back from the task: the run is its parent's
             ctx.close()
 
 

@@ -67,6 +67,7 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
             _migrate(db)
         db.identity = _identity(db)
     except BaseException:
+        db.hurry()
         db.close()
         raise
     return db
