@@ -105,7 +105,7 @@ def run_function(work: Work) -> End:
             raise Printed(error, printed.text()) from error
         finally:
             if os.getpid() != pid:
-                os._exit(0)  # a fork that came back from the task: the run is its parent's
+                os.kill(os.getpid(), 9)  # a fork that came back from the task: the run is its parent's
             ctx.close()
 
 
