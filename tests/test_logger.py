@@ -87,6 +87,18 @@ def test_a_record_is_one_json_object_with_its_keys_in_order(make, path):
     )
 
 
+def test_one_text_alone_is_what_people_see(make, path, people):
+    """`ctx.log.info("3 rows")` is what everybody types first."""
+    log = make()
+    log.info("3 rows", table="x")
+    log.warning("none came")
+    assert people.getvalue() == "3 rows\nwarning: none came\n"
+    assert [(record["event"], record["message"]) for record in records(path)] == [
+        ("3 rows", "3 rows"),
+        ("none came", "none came"),
+    ]
+
+
 def test_binding_leaves_the_log_it_came_from_alone(make, path):
     """A context is its own Log's; a field of the same name is nearer and wins."""
     log = make()

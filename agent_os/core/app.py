@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .archive import PACKAGE
 from .spec import Task, is_name
+from .text import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class App:
             code = getattr(fn, "__code__", None)
             if not callable(fn) or (code and code.co_flags & 0x280):  # coroutine, asynchronous generator
                 task.fault("is not a plain function")
+            elif code and not (code.co_argcount or code.co_flags & 0x04):  # 0x04: it has *args
+                task.fault(f"takes nothing; a task takes its context: def {code.co_name}(ctx)")
             self._add(task)
             fn.task_name = task.name  # type: ignore[attr-defined]  # so that `after=` may name the function itself
             return fn
@@ -112,7 +115,8 @@ class App:
         task = Task(name, kind=kind, source=f"app {self.name}")
         task.doc = (doc or "").strip().partition("\n")[0]
         for option in sorted(set(options) - OPTIONS):
-            task.fault(f"{option} is no option")
+            close = nearest(option, OPTIONS)
+            task.fault(f"{option[:40]} is no option" + (f"; did you mean {close}?" if close else ""))
         return task.declare(options)
 
     def _add(self, task: Task) -> None:

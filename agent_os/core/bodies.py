@@ -5,6 +5,8 @@ Each body takes a `Work` and returns an `End`, or raises: TaskError says whether
 
 from __future__ import annotations
 
+import os
+
 from .context import SENDING, Context, Facts
 from .errors import (
     AgentOSError,
@@ -99,7 +101,7 @@ def run_function(work: Work) -> End:
     """Call the function of a task in this thread; what it prints is kept."""
     from .printing import captured
 
-    ctx, hide = work.context(), work.home.redactor.text
+    ctx, hide, pid = work.context(), work.home.redactor.text, os.getpid()
     with captured() as printed:
         try:
             value = work.task.function(ctx) if work.task.function else None
@@ -107,6 +109,8 @@ def run_function(work: Work) -> End:
         except BaseException as error:
             raise Printed(error, hide(printed.text())) from error
         finally:
+            if os.getpid() != pid:
+                os.kill(os.getpid(), 9)  # a fork that came back from the task: the run is its parent's
             ctx.close()
 
 

@@ -63,24 +63,25 @@ class Log:
         bound.__dict__.update(self.__dict__, _context={**self._context, **context})
         return bound
 
-    def debug(self, event: str, message: str, /, **fields: object) -> None:
+    def debug(self, event: str, message: str = "", /, **fields: object) -> None:
         """For the file; people see it when they asked for much (`verbose`)."""
         self.record("debug", event, message, fields)
 
-    def info(self, event: str, message: str, /, **fields: object) -> None:
+    def info(self, event: str, message: str = "", /, **fields: object) -> None:
         """What happened; people see `message` unless they asked for quiet."""
         self.record("info", event, message, fields)
 
-    def warning(self, event: str, message: str, /, **fields: object) -> None:
+    def warning(self, event: str, message: str = "", /, **fields: object) -> None:
         """What people should look at; they always see it."""
         self.record("warning", event, message, fields)
 
-    def error(self, event: str, message: str, /, **fields: object) -> None:
+    def error(self, event: str, message: str = "", /, **fields: object) -> None:
         """What did not work; people always see it."""
         self.record("error", event, message, fields)
 
     def record(self, level: str, event: str, message: str, fields: Mapping[str, object]) -> None:
-        """One record: to people if its level is for them, then to the file."""
+        """One record: to people if its level is for them, then to the file. Where one text is given, it is both."""
+        message = message or event
         if self._told.get(level, True):
             self._tell((f"{level}: " if level in ("warning", "error") else "") + _text_of(message))
         if self._file is None:

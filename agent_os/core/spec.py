@@ -210,7 +210,7 @@ def faults_of(tasks: Mapping[str, Task], *, limits: Iterable[str], cost_limits: 
         if task.cost_limit and task.cost_limit not in cost_limits:
             name = task.cost_limit
             faults.append(_unknown(task, f"uses the cost limit {name}, which no app has", name, cost_limits))
-    return faults or _cycles(tasks)
+    return faults + _cycles(tasks)
 
 
 def _cycles(tasks: Mapping[str, Task]) -> list[str]:
