@@ -109,6 +109,36 @@ def test_binding_leaves_the_log_it_came_from_alone(make, path):
     assert [record.get("task") for record in records(path)] == [None, "export", "run_all"]
 
 
+def test_records_that_belong_together_are_written_in_one_piece(make, path):
+    """At the end of the block; one of another thread takes with it what came before."""
+    log = make()
+    log.debug("e", "before")
+    with log.together():
+        log.debug("e", "first")
+        assert [record["message"] for record in records(path)] == ["before"]
+        other = threading.Thread(target=log.debug, args=("e", "another's"))
+        other.start()
+        other.join()
+        assert [record["message"] for record in records(path)] == ["before", "first", "another's"]
+        log.debug("e", "last")
+    assert [record["message"] for record in records(path)] == ["before", "first", "another's", "last"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_what_waits_to_be_written_is_not_written_by_a_fork_as_well(make, path):
+    """Each record is there once."""
+    log = make()
+    with log.together():
+        log.debug("e", "the parent's")
+        child = os.fork()
+        if not child:
+            log.debug("e", "the child's")
+            log.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+    assert [record["message"] for record in records(path)] == ["the child's", "the parent's"]
+
+
 def test_a_field_cannot_take_the_place_of_the_four(make, path):
     """`message=` and the like are kept beside, so that no key stands twice."""
     make().bind(time="t").error("e", "m", message="other", event="x", level=3)

@@ -175,20 +175,24 @@ class _File:
 
         Lines that wait are written before it, so that all are in the order in which they came.
         """
-        if self._pid != os.getpid():  # forked: the lock may be held by a thread that is not here
-            self._threads = RLock()
-            self._pid = os.getpid()
-            self._held, self._holder = b"", 0  # the parent writes them
-            self._close()  # its kernel lock is the parent's, too
-        with self._threads:
+        with self._mine():
             self._held += line
             return "" if self._holder == get_ident() and len(self._held) < _MOST_HELD else self._flush()
 
     def hold(self, is_held: bool) -> str:
         """Have this thread's lines wait, or write those that do. The answer is that of `append`."""
-        with self._threads:
+        with self._mine():
             self._holder = get_ident() if is_held else 0
             return self._flush()
+
+    def _mine(self) -> RLock:
+        """The lock of the threads of this process."""
+        if self._pid != os.getpid():  # forked: the lock may be held by a thread that is not here
+            self._threads = RLock()
+            self._pid = os.getpid()
+            self._held, self._holder = b"", 0  # the parent writes them
+            self._close()  # its kernel lock is the parent's, too
+        return self._threads
 
     def _flush(self) -> str:
         lines, self._held = self._held, b""
@@ -205,7 +209,7 @@ class _File:
         return ""
 
     def close(self) -> None:
-        with self._threads:
+        with self._mine():
             self._flush()
             self._close()
 
