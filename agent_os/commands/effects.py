@@ -100,6 +100,11 @@ def settle(args: Any, names: Sequence[str]) -> int:
     with db.atomic():
         effect = find(Survey(db), *names)
         refuse_under_way(effect, home)
+        if effect.status == "done" and effect.error != BY_HAND:
+            raise UsageError(
+                f"effect {effect.key} of task {effect.task} is done, and its outcome is known",
+                hint="nothing is open about it; a task that has to do it again needs another key",
+            )
         status = "done" if args.done else "failed"
         Journal(db).conclude(effect.task, effect.key, status, outcome=outcome, error=BY_HAND)
         slot_status = Slots(db).of(effect.task, (effect.slot,)).status(effect.slot)

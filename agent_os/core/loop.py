@@ -353,6 +353,9 @@ class Loop:
         for work in works:
             if work.collector:
                 work.collector.abort()
+        if works:
+            names = ", ".join(sorted({work.task.name for work in works}))
+            self._log.info("run.stopping", f"stopping; waiting a moment for {names[:200]}")
         has_process = any(work.has_process for work in works)
         deadline = self._clock.monotonic() + (PROCESS_SECONDS if has_process else THREAD_SECONDS)
         try:
