@@ -7,7 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .answers import Gap, Run, RunResult, TaskInfo
     from .api import OpenHome, open  # noqa: A004 (as gzip.open and codecs.open)
-    from .core.app import App, Ask, Message, Result
+    from .core.app import App
+    from .core.app_values import Ask, Message, Result
     from .core.collector import Collector
     from .core.context import Context
     from .core.days import Moments, Window
@@ -63,16 +64,16 @@ __all__ = [
 
 _ROOMS = {
     "App": "core.app",
-    "Ask": "core.app",
+    "Ask": "core.app_values",
     "Collector": "core.collector",
     "Context": "core.context",
     "Gap": "answers",
-    "Message": "core.app",
+    "Message": "core.app_values",
     "Moments": "core.days",
     "OpenHome": "api",
     "Page": "core.model",
     "Record": "core.model",
-    "Result": "core.app",
+    "Result": "core.app_values",
     "Row": "core.model",
     "Run": "answers",
     "RunResult": "answers",

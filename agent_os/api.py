@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .arguments import Arguments
-    from .core.app import App, Result
+    from .core.app import App
+    from .core.app_values import Result
     from .core.home import Home
     from .core.plan import Setup, Unit
 
@@ -113,7 +114,7 @@ class OpenHome:
         `cost_nano` counts 10^-9 of `currency`, None where it is unknown; amounts of two currencies or bases must not be
         added. Raises ConfigError where there is no database yet.
         """
-        from .core.app import Result
+        from .core.app_values import Result
 
         with self._opened(since=since, until=until) as (args, home):
             first, end = args.days()

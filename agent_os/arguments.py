@@ -11,6 +11,7 @@ import sys
 
 from .core.clock import Clock
 from .core.errors import UsageError
+from .core.text import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -212,6 +213,12 @@ def _parse(words: Sequence[str]) -> Arguments:
     try:
         parser.parse_args(list(words), namespace=args)
     except _WrongWordsError as error:
+        _, is_no_verb, rest = str(error).partition("argument VERB: invalid choice: '")
+        if is_no_verb:
+            word = rest.partition("'")[0]
+            close = nearest(word, VERBS)
+            hint = f"did you mean {close}?" if close else f"a task is run by --task {word[:60]};"
+            raise UsageError(f"there is no verb {word[:60]!r}", hint=f"{hint} `--help` lists everything") from error
         raise UsageError(str(error), hint=_advice(words)) from error
     if not args.verb:
         if not args.task:
@@ -283,12 +290,10 @@ def _add(parser: ArgumentParser, table: dict[str, tuple[str, str]]) -> None:
 
 
 def _advice(words: Sequence[str]) -> str:
-    """The word that was probably meant, else where to look."""
-    from .core.text import nearest
-
-    known = [*VERBS, *COMMON, *RUN, "--version", "--help"]
+    """The option that was probably meant, else where to look."""
+    known = (*COMMON, *RUN, "--version", "--help")
     for word in words:
-        close = None if word in known else nearest(word, known)
+        close = nearest(word, known) if word.startswith("-") and word not in known else None
         if close:
             return f"did you mean {close}? `--help` lists everything"
     return "`--help` lists everything"

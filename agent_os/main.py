@@ -65,9 +65,11 @@ class _Boundary:
     def __init__(self, clock: Optional[Clock] = None) -> None:
         self.args: Optional[Arguments] = None
         self._clock = clock
+        self._is_json = False
 
     def execute(self, words: Sequence[str]) -> int:
         """Run the verb that the words name."""
+        self._is_json = "--json" in words  # also where the rest of them cannot be read
 
         def verb() -> int:
             from .arguments import parse
@@ -154,11 +156,11 @@ class _Boundary:
 
     def _say_json(self, code: int, message: str, hint: str) -> None:
         """With --json the last line of stderr is the exit, for programs."""
-        if not (self.args and self.args.json and sys.stderr):
+        if not (self._is_json and sys.stderr):
             return
         import json
 
-        home = self.args.opened
+        home = self.args and self.args.opened
         redact = home.redactor.text if home else str
         name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
         record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}

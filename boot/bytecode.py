@@ -26,10 +26,18 @@ def pinned(value, pins):
     return value
 
 
-def compiled(path):
+def has_spare_docs(name):
+    """Whether nobody reads the docstrings of a module: ours, but for collectors, whose first lines are shown.
+
+    Ours have no `assert` and no `__debug__`, which would go as well; an app may have them.
+    """
+    return name.startswith("agent_os.") and not name.startswith("agent_os.plugins")
+
+
+def compiled(path, optimize):
     """The code of one module, marshalled. Its file name is the neutral path; the launcher puts the real one in."""
     with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec", dont_inherit=True, optimize=0)
+        code = compile(file.read(), path, "exec", dont_inherit=True, optimize=optimize)
     pins = []
     return marshal.dumps(pinned(code, pins))
 
@@ -38,7 +46,7 @@ def main(blob, *raw):
     modules = {}
     for line in sys.stdin.read().splitlines():
         name, path = line.split()
-        code = compiled(path)
+        code = compiled(path, 2 if has_spare_docs(name) else 0)
         code = code if name in raw else zlib.compress(code, 9)
         modules[name] = (importlib.util.source_hash(code), code)
     with open(blob, "wb") as file:

@@ -459,6 +459,18 @@ def test_no_app_is_loaded_unless_it_is_named(tmp_path, monkeypatch):
     assert apps.apps_of(settings(tmp_path), "") == []
 
 
+def test_all_apps_that_cannot_be_loaded_are_said_at_once(tmp_path):
+    """Two mistakes are one message, not two starts."""
+    write(tmp_path / "one.py", "def (:\n")
+    write(tmp_path / "two.py", "import no_such_module_of_mine\n")
+    found = settings(tmp_path, "[agent_os]\napps = one.py, two.py\n")
+    with pytest.raises(ConfigError) as caught:
+        apps.apps_of(found, "")
+    assert caught.value.message.startswith("2 apps cannot be loaded: 1. the app ")
+    for word in ("one.py, line 1: SyntaxError", "2. the app ", "No module named 'no_such_module_of_mine'"):
+        assert word in caught.value.message
+
+
 def test_the_tasks_of_an_app_in_the_settings_are_offered(tmp_path, capsys):
     """End to end: a file beside the ini, a line in it."""
     source = APP.format("bills") + '@app.task\ndef bill_all(ctx):\n    """Write bills."""\n    return "done"\n'

@@ -20,16 +20,18 @@ HOUSE = ROOT / "agent_os"
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
     "clock crontab errors groups migrations money redactor text",
-    "archive columns cron days files http_target http_tls http_wire json_value machine process progress reasons"
+    "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " signals strict_json",
-    "app_code db dotenv http_request ini_file lock logger model printing spec",
+    "app_code db dotenv http_request ini_file lock logger model printing process spec",
     "config due ledger opening retry",
     "chronicle export http_answer http_connector ini journal logbook retention slots store survey",
     "http_client",
     "home",
-    "app collector",
+    "app_values collector",
+    "app",
     "apps context holes",
     "bodies living plan",
+    "operations",
     "agenda child desk",
     "crew",
     "loop",
@@ -64,7 +66,7 @@ LEAN = (
         "core.runner",
         "core.store",
     ),
-    "core.text",
+    *("core.agenda", "core.app", "core.bodies", "core.capture", "core.context", "core.json_value", "core.text"),
 )
 HEAVY = {
     *(

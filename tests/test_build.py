@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import marshal
 import os
 import runpy
 import shutil
@@ -166,6 +167,16 @@ def test_bytecode_does_not_tell_what_else_the_compiler_had_in_mind(tmp_path, pyt
         command, environ = [python.path, *words], {"PYTHONHASHSEED": "0"}
         subprocess.run(command, input="m m.py", text=True, cwd=tmp_path, env=environ, check=True)
     assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
+
+
+def test_bytecode_keeps_the_docstrings_that_are_shown(tmp_path):
+    """The first line of a task's is its description; of ours, nobody reads them in the file but in the sources."""
+    (tmp_path / "m.py").write_text('def task():\n    "What it does."\n    assert task\n')
+    names = ["apps.mine", "agent_os.plugins.openai", "agent_os.core.spec"]
+    command = [sys.executable, str(ROOT / "boot" / "bytecode.py"), "a.bin", *names]
+    subprocess.run(command, input="".join(f"{name} m.py\n" for name in names), text=True, cwd=tmp_path, check=True)
+    held = marshal.loads((tmp_path / "a.bin").read_bytes())
+    assert [b"What it does." in held[name][1] for name in names] == [True, True, False]
 
 
 def test_a_changed_tree_says_so_and_keeps_the_time_of_its_commit(tmp_path):

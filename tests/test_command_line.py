@@ -305,6 +305,25 @@ def test_a_failing_run_with_json_ends_in_the_exit_record(tmp_path: Path, capsys:
     assert json.loads(capsys.readouterr().err.splitlines()[-1])["code"] == 1
 
 
+def test_wrong_words_with_json_end_in_the_exit_record(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that asked for JSON can read what was wrong with its own words."""
+    assert main(["bogus", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["name"] == "USAGE"
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [("export", "a task is run by --task export;"), ("resluts", "did you mean results?")],
+    ids=["task", "misspelled"],
+)
+def test_what_is_no_verb_is_told_what_it_may_be(word: str, advice: str) -> None:
+    """A newcomer types `agent_os.pyz export`."""
+    with pytest.raises(UsageError) as caught:
+        parse([word])
+    told = (caught.value.message, caught.value.hint)
+    assert told == (f"there is no verb '{word}'", f"{advice} `--help` lists everything")
+
+
 def test_wrong_words_are_told_from_right_ones() -> None:
     """A word that nobody knows is not passed over."""
     with pytest.raises(UsageError):

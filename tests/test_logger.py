@@ -87,6 +87,18 @@ def test_a_record_is_one_json_object_with_its_keys_in_order(make, path):
     )
 
 
+def test_one_text_alone_is_what_people_see(make, path, people):
+    """`ctx.log.info("3 rows")` is what everybody types first."""
+    log = make()
+    log.info("3 rows", table="x")
+    log.warning("none came")
+    assert people.getvalue() == "3 rows\nwarning: none came\n"
+    assert [(record["event"], record["message"]) for record in records(path)] == [
+        ("3 rows", "3 rows"),
+        ("none came", "none came"),
+    ]
+
+
 def test_binding_leaves_the_log_it_came_from_alone(make, path):
     """A context is its own Log's; a field of the same name is nearer and wins."""
     log = make()
@@ -95,6 +107,36 @@ def test_binding_leaves_the_log_it_came_from_alone(make, path):
     bound.info("b", "", task="export")
     bound.info("c", "")
     assert [record.get("task") for record in records(path)] == [None, "export", "run_all"]
+
+
+def test_records_that_belong_together_are_written_in_one_piece(make, path):
+    """At the end of the block; one of another thread takes with it what came before."""
+    log = make()
+    log.debug("e", "before")
+    with log.together():
+        log.debug("e", "first")
+        assert [record["message"] for record in records(path)] == ["before"]
+        other = threading.Thread(target=log.debug, args=("e", "another's"))
+        other.start()
+        other.join()
+        assert [record["message"] for record in records(path)] == ["before", "first", "another's"]
+        log.debug("e", "last")
+    assert [record["message"] for record in records(path)] == ["before", "first", "another's", "last"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_what_waits_to_be_written_is_not_written_by_a_fork_as_well(make, path):
+    """Each record is there once."""
+    log = make()
+    with log.together():
+        log.debug("e", "the parent's")
+        child = os.fork()
+        if not child:
+            log.debug("e", "the child's")
+            log.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+    assert [record["message"] for record in records(path)] == ["the child's", "the parent's"]
 
 
 def test_a_field_cannot_take_the_place_of_the_four(make, path):

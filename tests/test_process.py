@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_os.core import process
+from agent_os.core import capture, process
+from agent_os.core.capture import Capture
 from agent_os.core.clock import Clock
 from agent_os.core.errors import ConfigError, PermanentError
 from agent_os.core.groups import has_rest
-from agent_os.core.process import Capture, Ended, run_process
+from agent_os.core.process import Ended, run_process
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sessions, signals and shells of POSIX")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc as Linux has them")
@@ -493,14 +494,14 @@ def test_no_character_is_cut_in_two(ahead: int, behind: int) -> None:
 def test_the_pieces_in_which_output_comes_make_no_difference(pieces) -> None:
     """And nothing is lost or counted twice, whatever the bytes are."""
     whole, cut, total = Capture(), Capture(), b"".join(pieces)
-    sizes = process._HEAD_BYTES, process._TAIL_BYTES
-    process._HEAD_BYTES, process._TAIL_BYTES = 8, 12
+    sizes = capture._HEAD_BYTES, capture._TAIL_BYTES
+    capture._HEAD_BYTES, capture._TAIL_BYTES = 8, 12
     try:
         whole.add(total)
         for piece in pieces:
             cut.add(piece)
     finally:
-        process._HEAD_BYTES, process._TAIL_BYTES = sizes
+        capture._HEAD_BYTES, capture._TAIL_BYTES = sizes
     text = whole.text()
     assert cut.text() == text
     assert "\0" not in text

@@ -37,13 +37,11 @@ def starting(word: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_commands_do_what_they_say(built: Path, tmp_path: Path) -> None:
-    """Every line that starts the file, in order, in a folder with nothing but it and a .env."""
+    """Every line that starts the file, in order, in a folder with it, a .env, and the tasks that the README writes."""
     (tmp_path / "agent_os.pyz").write_bytes(built.read_bytes())
     (tmp_path / "agent_os.pyz").chmod(0o755)
-    (app,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "App(" in block]
-    (ini,) = re.findall(r"```ini\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "my_app.py").write_text(app)
-    (tmp_path / "agent_os.ini").write_text(ini)
+    for name, language in (("my_app.py", "python"), ("agent_os.ini", "ini")):
+        (tmp_path / name).write_text(README.partition(f"```{language}\n")[2].partition("```")[0], encoding="utf-8")
     with Sandbox() as sandbox:
         write_env(tmp_path, sandbox)
         for command in starting("./agent_os.pyz"):

@@ -105,10 +105,18 @@ def test_all_faults_of_all_tasks_are_said_at_once_before_anything_runs(house: Ho
         def one(ctx): note("ran")
         @app.task(after="onne", shedule="* * * * *")
         def two(ctx): pass
+        @app.task(after="four")
+        def three(): pass
+        @app.task(after="three")
+        def four(*args): pass
     """)
     answer = house.task("one")
     assert answer.code == 3
-    for word in ("retries is 'many'", "overlap is 'squash'", "onne", "did you mean one?", "shedule is no option"):
+    for word in (
+        "6 faults", "retries is 'many'", "overlap is 'squash'", "onne", "did you mean one?",
+        "shedule is no option; did you mean schedule?",
+        "task three: takes nothing; a task takes its context: def three(ctx)", "in a circle",
+    ):  # fmt: skip
         assert word in answer.err
     assert not house.notes
     assert not (house.home / "agent_os.db").exists()

@@ -70,6 +70,8 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
     from ..core.survey import Survey
 
     store = home.store()
+    if task.is_adhoc and task.kind != "collector":
+        return []  # before its slots are read: there may be a million
     rows = Survey(store.db).slots(task.name)
     known: dict[str, bool] = {}
 
@@ -86,8 +88,6 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
             collector, rows, reads=store.reads(task.name, span), span=span, today=today,
             reach=add_days(today, -CATCH_UP_DAYS), is_alive=is_alive,
         )  # fmt: skip
-    if task.is_adhoc:
-        return []
     missing = [name for name in task.needs if not home.settings.get(name)]
     disabled = f"disabled: {missing[0]} is not set" if missing else ""
     return holes_of(task, rows, order=order, now=home.clock.now(), disabled=disabled, is_alive=is_alive)

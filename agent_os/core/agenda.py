@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from heapq import heapify, heappop, heappush
+from _collections import deque  # type: ignore[import-not-found, unused-ignore]  # the package is for others
 from itertools import count
-from operator import itemgetter
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -53,6 +51,8 @@ class Agenda:
 
     def come_back(self, unit: Unit, at: float) -> None:
         """Have a unit be ready again at this instant of the monotonic clock."""
+        from heapq import heappush  # here, and below: few runs are tried again
+
         heappush(self._retries, (at, next(self._numbers), unit))
 
     def waiting(self) -> list[Unit]:
@@ -61,6 +61,8 @@ class Agenda:
 
     def drop(self, unit: Unit) -> None:
         """Forget a unit that waits for its next attempt."""
+        from heapq import heapify
+
         self._retries = [each for each in self._retries if each[2] is not unit]
         heapify(self._retries)
 
@@ -71,8 +73,10 @@ class Agenda:
     def ready(self, now: float) -> list[Unit]:
         """Of the units that may begin, the first of each kind of limits, in their order."""
         while self._retries and self._retries[0][0] <= now:
+            from heapq import heappop
+
             self._line_up(heappop(self._retries)[2])
-        return [unit for _, unit in sorted((line[0] for line in self._ready.values() if line), key=itemgetter(0))]
+        return [unit for _, unit in sorted((line[0] for line in self._ready.values() if line), key=_number)]
 
     def take(self, now: float, *, most: int, has_room: Callable[[Unit], bool]) -> list[Unit]:
         """At most so many ready units for which there is room, in their order; they are no longer on the agenda."""
@@ -87,3 +91,7 @@ class Agenda:
             else:
                 full.add(unit.task.limits)
         return taken
+
+
+def _number(entry: tuple[int, Unit]) -> int:
+    return entry[0]

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeVar, overload
-
 from .archive import PACKAGE
 from .spec import Task, is_name
+from .text import nearest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any, Optional, TypeVar, overload
 
-    from .home import Home
+    from .app_values import Ask
 
+    Fn = TypeVar("Fn", bound=Callable[..., Any])  # what is decorated stays what it is
 
-Fn = TypeVar("Fn", bound=Callable[..., Any])  # what is decorated stays what it is
 OUTBOX_RETRIES = 3  # how often a start waits a moment for messages that are not taken at once
-
-
-class Result(NamedTuple):
-    """The headline of one provider's day. `cost_nano`: 10^-9 of `currency`; None and unknown are the same thing."""
-
-    date: str
-    provider: str
-    tokens: Optional[int]
-    cost_nano: Optional[int]
-    currency: str
-    basis: str
-    day_status: str
-    updated_at: str
-
-
-def results_of(home: Home, *, since: str, until: str) -> list[Result]:
-    """The headlines of a span of days, oldest first, read in a connection of their own: in any thread."""
-    with home.reading() as store:
-        return [Result(*row) for row in store.results(since=since, until=until)]
-
-
-class Message(NamedTuple):
-    """What waits in an outbox. `key` names it for ever: hand it on as idempotency key where one is taken."""
-
-    key: str
-    body: Any
-    attempt: int
-
-
-class Ask(NamedTuple):
-    """What a cost limit is asked before a run begins. Amounts are whole numbers of the limit's own unit."""
-
-    task: str
-    slot: str
-    wanted: int  # what this run would reserve
-    reserved: int  # what runs that are not over have reserved
-    spent: Callable[..., int]  # spent(since="2026-11-01"): what ended runs have spent since a day, or ever
-    results: Callable[..., list[Result]]  # results(since=…, until=…): the headlines that are stored
 
 
 class App:
@@ -67,11 +30,13 @@ class App:
         self.limits: dict[str, Callable[[Ask], Any]] = {}
         self.faults: list[str] = [] if is_name(name) else [f"{name!r} is no name for an app"]
 
-    @overload
-    def task(self, function: Fn, *, name: str = ..., **options: Any) -> Fn: ...
+    if TYPE_CHECKING:
 
-    @overload
-    def task(self, function: None = None, *, name: str = "", **options: Any) -> Callable[[Fn], Fn]: ...
+        @overload
+        def task(self, function: Fn, *, name: str = ..., **options: Any) -> Fn: ...
+
+        @overload
+        def task(self, function: None = None, *, name: str = "", **options: Any) -> Callable[[Fn], Fn]: ...
 
     def task(self, function: Any = None, *, name: str = "", **options: Any) -> Any:
         """Register a function as a task: `@app.task`, or `@app.task(after=…, schedule="30 6 * * *", …)`.
@@ -87,6 +52,8 @@ class App:
             code = getattr(fn, "__code__", None)
             if not callable(fn) or (code and code.co_flags & 0x280):  # coroutine, asynchronous generator
                 task.fault("is not a plain function")
+            elif code and not (code.co_argcount or code.co_flags & 0x04):  # 0x04: it has *args
+                task.fault(f"takes nothing; a task takes its context: def {code.co_name}(ctx)")
             self._add(task)
             fn.task_name = task.name  # type: ignore[attr-defined]  # so that `after=` may name the function itself
             return fn
@@ -148,7 +115,8 @@ class App:
         task = Task(name, kind=kind, source=f"app {self.name}")
         task.doc = (doc or "").strip().partition("\n")[0]
         for option in sorted(set(options) - OPTIONS):
-            task.fault(f"{option} is no option")
+            close = nearest(option, OPTIONS)
+            task.fault(f"{option[:40]} is no option" + (f"; did you mean {close}?" if close else ""))
         return task.declare(options)
 
     def _add(self, task: Task) -> None:

@@ -48,9 +48,7 @@ def from_file(path: str) -> ModuleType:
 
     Its name is one that nothing else has. Its folder goes to the end of sys.path. Raises ConfigError.
     """
-    from hashlib import sha256
-
-    name = f"agent_os_app_{sha256(os.path.normcase(path).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    name = f"agent_os_app_{os.path.normcase(path).encode('utf-8', 'surrogateescape').hex()}"
     if name in sys.modules:
         return sys.modules[name]
     file = os.path.join(path, "__init__.py") if os.path.isdir(path) else path

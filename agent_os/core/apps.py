@@ -44,10 +44,19 @@ def apps_of(settings: Settings, named: str) -> list[App]:
     wanted += [(name.strip(), settings.home) for name in listed if name.strip()]
     wanted += [(named, "")] if named else []
     found: list[App] = []
+    faults: list[ConfigError] = []
     for name, base in wanted:
-        app = load(name, base=base)
-        if app not in found:
-            found.append(app)
+        try:
+            app = load(name, base=base)
+        except ConfigError as error:
+            faults.append(error)
+        else:
+            found += [app] if app not in found else []
+    if len(faults) > 1:
+        told = "; ".join(f"{number}. {fault.message}" for number, fault in enumerate(faults, start=1))
+        raise ConfigError(f"{len(faults)} apps cannot be loaded: {told}", hint="correct them; nothing was run")
+    if faults:
+        raise faults[0]
     return found
 
 

@@ -117,11 +117,12 @@ def _archive() -> Optional[str]:
 
 def _know_folders(names: Iterable[str]) -> None:
     """Have the importer of every package made, which looks at the file once."""
-    from pkgutil import get_importer
-
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    importer: Any = type(_loader())  # that of launch.py
     for package in {name.rpartition(".")[0] for name in names}:
-        get_importer(os.path.join(root, *package.split(".")))
+        folder = os.path.join(root, *package.split("."))
+        if folder not in sys.path_importer_cache:
+            sys.path_importer_cache[folder] = importer(folder)
 
 
 def _modules(top: str) -> Iterator[str]:

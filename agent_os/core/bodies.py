@@ -5,9 +5,8 @@ Each body takes a `Work` and returns an `End`, or raises: TaskError says whether
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+import os
 
-from .app import Message
 from .context import SENDING, Context, Facts
 from .errors import (
     AgentOSError,
@@ -20,9 +19,12 @@ from .errors import (
 from .json_value import from_json, to_json
 from .reasons import asked_wait
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, Optional
 
+    from .app_values import Message
     from .collector import Collector
     from .days import Window
     from .home import Home
@@ -69,10 +71,15 @@ class Work:
 
 
 class End:
-    """What a body came to: its value, what has to be committed with it, and what it printed."""
+    """What a body came to: its value (`json`: the same as text, None for a collector's), what has to be committed with
+    it, and what it printed. PermanentError for a value that is no JSON.
+    """
 
-    def __init__(self, value: Any = None, *, output: str = "", remembered: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(
+        self, value: Any = None, *, task: str = "", output: str = "", remembered: Optional[Mapping[str, Any]] = None
+    ) -> None:
         self.value = value
+        self.json = to_json(value, f"what task {task} returns") if task else None
         self.output = output
         self.remembered: Mapping[str, Any] = remembered or {}
 
@@ -94,15 +101,16 @@ def run_function(work: Work) -> End:
     """Call the function of a task in this thread; what it prints is kept."""
     from .printing import captured
 
-    ctx, hide = work.context(), work.home.redactor.text
+    ctx, hide, pid = work.context(), work.home.redactor.text, os.getpid()
     with captured() as printed:
         try:
             value = work.task.function(ctx) if work.task.function else None
-            to_json(value, f"what task {work.task.name} returns")
-            return End(value, output=hide(printed.text()), remembered=ctx.remembered())
+            return End(value, task=work.task.name, output=hide(printed.text()), remembered=ctx.remembered())
         except BaseException as error:
             raise Printed(error, hide(printed.text())) from error
         finally:
+            if os.getpid() != pid:
+                os.kill(os.getpid(), 9)  # a fork that came back from the task: the run is its parent's
             ctx.close()
 
 
@@ -129,7 +137,7 @@ def run_command(work: Work) -> End:
     error = failure_of(task, ended._replace(output=output))  # cut where a secret stands, it would be one no more
     if error:
         raise Printed(error, output)
-    return End(output[-OUTPUT_BYTES:].rstrip("\n"), output=output)
+    return End(output[-OUTPUT_BYTES:].rstrip("\n"), task=task.name, output=output)
 
 
 def failure_of(task: Task, ended: Any) -> Optional[AgentOSError]:
@@ -188,6 +196,8 @@ def deliver(work: Work) -> End:
 
     A short wait is waited for, as another attempt of this run; longer ones are for the next start.
     """
+    from .app_values import Message
+
     ctx = work.context()
     counts = {"sent": 0, "parked": 0, "waiting": 0}
     waits: list[float] = []
@@ -211,7 +221,7 @@ def deliver(work: Work) -> End:
     if waits and min(waits) <= PATIENCE_SECONDS and work.facts.attempt <= work.task.retries:
         raise TransientError("messages wait for their time", retry_after=min(waits))
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return End(told, remembered=ctx.remembered())
+    return End(told, task=work.task.name, remembered=ctx.remembered())
 
 
 def _messages(work: Work) -> Iterator[tuple[int, str, str, int]]:

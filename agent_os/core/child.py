@@ -65,7 +65,7 @@ def run_in_child(work: Work) -> End:
     failure = failure_of(task, ended._replace(output=output))
     if failure or "end" not in last:
         raise Printed(failure or TransientError("its process ended without a word"), output)
-    return End(last["end"]["value"], output=output, remembered=last["end"]["remembered"])
+    return End(last["end"]["value"], task=work.task.name, output=output, remembered=last["end"]["remembered"])
 
 
 def serve(stdin: BinaryIO, stdout: BinaryIO, *, open_home: Any, load_task: Any) -> int:

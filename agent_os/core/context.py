@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Optional, Union
 
-    from .app import Result
+    from .app_values import Result
     from .config import Settings
     from .home import Home
     from .http_client import HttpClient
@@ -108,7 +108,7 @@ class Context:
 
     def results(self, *, since: str, until: str) -> list[Result]:
         """The headlines of a span of days (`until` is not in it), oldest first. ConfigError where nothing is stored."""
-        from .app import results_of
+        from .app_values import results_of
 
         return results_of(self._home, since=since, until=until)
 

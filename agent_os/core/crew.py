@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Optional
+from _queue import Empty, SimpleQueue  # the classes of `queue`, without the rest of it
 
 from . import bodies
 from .errors import ResourceError, TransientError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, Optional
 
     from .bodies import End, Work
     from .clock import Clock

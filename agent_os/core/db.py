@@ -137,6 +137,7 @@ class Database:
             pass  # nothing is lost: the log is folded in by whoever closes next
         finally:
             self.connection.close()
+            self.unlock()  # closing is not enough: a fork of a task may have the file open too, and live on
             os.close(self._lock_fd)
             self._lock_fd = -1
             if self.identity:

@@ -11,10 +11,11 @@ from datetime import timedelta
 from . import machine
 from .clock import iso
 from .due import Order, due_slots, latest_key
-from .errors import AgentOSError, FencedError, PermanentError, TaskError, UsageError
+from .errors import FencedError, PermanentError, TaskError, UsageError
 from .journal import Journal
 from .living import Living
 from .lock import new_id
+from .operations import OPERATIONS, Operations
 from .plan import Unit
 from .slots import Claimed, RunRow, Slots
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from .bodies import End, Work
     from .home import Home
     from .plan import Plan, Setup
-
-MESSAGES_AT_ONCE = 500
 
 
 class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
@@ -46,11 +45,15 @@ class Desk:
         self.slots = Slots(self.db)
         self.journal = Journal(self.db)
         self.owner = owner
+        self.log = home.log
         self.living = Living(home, self.slots, owner=owner)
         self._invocation = new_id(home.clock)
         self._claims: dict[Unit, Claimed] = {}
         self._began: dict[Unit, str] = {}
         self._renew_at = ""
+        self._leased_at = ""
+        self._lease_until = ""
+        self._with_state: Optional[set[str]] = None  # tasks that remember anything; None: to be asked
 
     # runners
 
@@ -79,9 +82,13 @@ class Desk:
             raise FencedError(machine.TAKEN_OVER, hint="what was under way has been ended; `history` shows what counts")
 
     def _lease(self) -> str:
-        now = self._clock.now()
-        self._renew_at = iso(now + timedelta(seconds=machine.RENEW_SECONDS))
-        return iso(now + timedelta(seconds=machine.LEASE_SECONDS))
+        """Until when what is had now is had; in one transaction, which is one instant, always the same."""
+        if self._leased_at != self.db.now():
+            now = self._clock.now()
+            self._leased_at = self.db.now()
+            self._renew_at = iso(now + timedelta(seconds=machine.RENEW_SECONDS))
+            self._lease_until = iso(now + timedelta(seconds=machine.LEASE_SECONDS))
+        return self._lease_until
 
     def cancelled(self) -> list[str]:
         """The runs of this runner whose end somebody has asked for."""
@@ -99,6 +106,7 @@ class Desk:
     def enlist(self, plan: Plan, order: Order, targets: Collection[str]) -> None:
         """Have all slots of a plan, resolve those that are left out, and write down what will not be run."""
         lease = self._lease()
+        self._with_state = None
         for task, dues in plan.enlisted():
             self.slots.enlist(task.name, dues, owner=self.owner, lease_until=lease)
         for task, due in plan.left_out:
@@ -122,6 +130,7 @@ class Desk:
     def enlist_outboxes(self, names: Collection[str]) -> list[Unit]:
         """The units that empty these outboxes; none for one that another runner empties, or that is disabled."""
         _, busy = self.living.bury({}, names)
+        self._with_state = None
         units = []
         for name in sorted(set(names) - set(busy)):
             task = self._setup.outboxes[name]
@@ -173,7 +182,7 @@ class Desk:
         name = unit.task.cost_limit
         if not name:
             return
-        from .app import Ask, Result
+        from .app_values import Ask, Result
 
         reserved = self.journal.spent(name, is_settled=False)
 
@@ -206,22 +215,30 @@ class Desk:
         from .context import Facts
 
         task, key = unit.task, unit.key
-        self._began[unit] = iso(self._clock.now())
-        outputs = {
-            before.task.name: None if before.disabled else self.slots.output(before.task.name, before.key or key)
-            for before in unit.after
-            if before.task.kind != "collector"
-        }
+        self._began[unit] = self.db.now()
+        outputs = {before.task.name: self._output(before, key) for before in unit.after if not before.collector}
         start, end = unit.window
         facts = Facts(
             task=task.name, key=key, run_id=unit.run_id, attempt=unit.attempt, window=(start or "", end or ""),
-            outputs=outputs, steps=self.journal.steps(task.name, key) if task.function else {},
-            state=self.journal.state(task.name) if task.function else {},
+            outputs=outputs, steps=self._steps(unit), state=self._state(task.name) if task.function else {},
         )  # fmt: skip
         work = Work(task, facts, home=self._home, hosts=self._setup.hosts.get(task.name, ()))
         work.collector, work.windows = unit.collector, unit.windows
         work.open_day = self._began[unit][:10]
         return work
+
+    def _steps(self, unit: Unit) -> dict[str, tuple[str, str]]:
+        """The steps of a slot that are done: none of one that nobody has had before."""
+        is_first = unit.attempt == 1 and set(self._claims[unit].epochs.values()) == {1}
+        if is_first or not unit.task.function:
+            return {}
+        return self.journal.steps(unit.task.name, unit.key)
+
+    def _state(self, task: str) -> dict[str, str]:
+        """What a task remembers. Only this runner changes that, as long as it has a slot of the task."""
+        if self._with_state is None:
+            self._with_state = self.journal.tasks_with_state()
+        return self.journal.state(task) if task in self._with_state else {}
 
     def skip(self, unit: Unit, reason: str) -> None:
         """Write down that a unit was not run; its slots stay due."""
@@ -251,30 +268,35 @@ class Desk:
     def succeed(self, unit: Unit, end: End) -> None:
         """A run is done: slot, output, state, messages, spendings, all at once."""
         claimed = self._claims[unit]
-        self.slots.check(claimed)
         remembered = end.remembered
         messages = remembered.get("messages") or ()
+        if messages or len(claimed.epochs) != 1:  # else `finish`, whose first statement asks the same, will do
+            self.slots.check(claimed)
         self._check_outboxes(unit, messages)
-        output_json = None
-        if unit.collector is None:
-            from .json_value import to_json
-
-            output_json = to_json(end.value, f"what task {unit.task.name} returns")
         state = remembered.get("state") or {}
-        self._refuse_secrets(unit, output_json, *state.values(), *(payload for _, _, payload in messages))
+        self.refuse_secrets(unit, end.json, *state.values(), *(payload for _, _, payload in messages))
+        if unit.collector:  # a day that was not over and not answered is due again
+            self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
+        self.slots.finish(
+            claimed, status="success", output_json=end.json, requests=unit.requests, notes="; ".join(unit.notes),
+            output=unit.output,
+        )  # fmt: skip
+        unit.output_json = end.json
+        if state and self._with_state is not None:
+            self._with_state.add(unit.task.name)
         self.journal.keep_state(unit.task.name, state, run_id=unit.run_id)
         self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
             self.journal.settle(unit.run_id, remembered.get("spent"))
-        if unit.collector:  # a day that was not over and not answered is due again
-            self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
-        self.slots.finish(
-            claimed, status="success", output_json=output_json, requests=unit.requests, notes="; ".join(unit.notes),
-            output=self.hide(unit.output),
-        )  # fmt: skip
         del self._claims[unit]
 
-    def _refuse_secrets(self, unit: Unit, *texts: Optional[str]) -> None:
+    def _output(self, before: Unit, key: str) -> Optional[str]:
+        """What a unit has handed on, else what its task did last."""
+        if before.key and before.status == "success":
+            return before.output_json
+        return None if before.disabled else self.slots.output(before.task.name, before.key or key)
+
+    def refuse_secrets(self, unit: Unit, *texts: Optional[str]) -> None:
         """What is kept to be read again cannot be blanked, so it may not hold a secret in the first place."""
         if any(text and self._home.redactor.knows(text) for text in texts):
             raise PermanentError(
@@ -309,77 +331,14 @@ class Desk:
         """What a task said, as it may be kept and shown: without secrets, and without what is no text (surrogates)."""
         return self._home.redactor.text(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
-    # what a run asks for while it is under way
-
     def do(self, unit: Unit, operation: str, given: Mapping[str, Any]) -> Any:
-        """Do one of the operations below, if the run is not over and still has its slots."""
+        """Do one of the OPERATIONS, if the run is not over and still has its slots."""
         if not self.has(unit):
             raise FencedError(f"the run of {unit.label} is over: it was cancelled", hint="nothing was changed")
         self.slots.check(self._claims[unit])
-        method = getattr(self, f"_do_{operation}", None)
-        if method is None:
+        if operation not in OPERATIONS:
             raise PermanentError(f"there is no operation {operation}")
-        return method(unit, **given)
-
-    def _do_step(self, unit: Unit, *, name: str, input_hash: str, output_json: str) -> None:
-        self._refuse_secrets(unit, output_json)
-        self.journal.keep_step(
-            unit.task.name, unit.key, name, input_hash=input_hash, output_json=output_json, run_id=unit.run_id
-        )
-
-    def _do_effect(self, unit: Unit, *, key: str) -> Optional[tuple[str, Optional[str]]]:
-        return self.journal.effect(unit.task.name, key)
-
-    def _do_intend(self, unit: Unit, *, key: str, policy: str) -> None:
-        self.journal.intend(unit.task.name, key, policy=policy, run_id=unit.run_id)
-
-    def _do_conclude(
-        self, unit: Unit, *, key: str, status: str, outcome: Optional[str] = None, error: str = ""
-    ) -> None:
-        told = outcome and self.hide(outcome)  # it has happened: what it gave is kept, but for secrets
-        self.journal.conclude(unit.task.name, key, status, outcome=told, error=self.hide(error))
-
-    def _do_messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
-        return self.journal.waiting_messages(unit.task.name, most=MESSAGES_AT_ONCE)
-
-    def _do_message(
-        self,
-        _: Unit,
-        *,
-        number: int,
-        status: str,
-        wait: Optional[float] = None,
-        error: str = "",
-        receipt_json: Optional[str] = None,
-    ) -> None:
-        next_at = iso(self._clock.now() + timedelta(seconds=wait)) if wait is not None else ""
-        self.journal.conclude_message(
-            number, status=status, next_at=next_at, error=self.hide(error), receipt_json=receipt_json
-        )
-
-    def _do_store(self, unit: Unit, *, batch: Any) -> None:
-        from .ledger import Ledger
-
-        change = Ledger(self.db).store(batch, run_id=unit.run_id)
-        self.slots.resolve(self._claims[unit], batch.days, "success", reason="", read_at=batch.observed_at)
-        unit.new_days += change.new_days
-        unit.restated_days += change.restated_days
-        unit.notes += [note for note in batch.notes if note not in unit.notes]
-        self._home.log.info(
-            "window.stored", f"{unit.provider}: {batch.window} stored", task=unit.task.name, run=unit.run_id,
-            days=len(batch.days), new=len(change.new_days), restated=change.restated_days, added=change.added,
-            closed=change.closed, pages=len(batch.pages),
-        )  # fmt: skip
-
-    def _do_refuse(self, unit: Unit, *, window: Any, error: BaseException) -> None:
-        """A window that failed: what was stored of it before stays and counts; its days are due again."""
-        reason = error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
-        evidence = unit.collector.evidence() if unit.collector else {}
-        self._home.log.debug(
-            "window.failed", f"{unit.provider}: {window} failed", task=unit.task.name, run=unit.run_id,
-            window=str(window), kind=type(error).__name__, error=reason, **evidence,
-        )  # fmt: skip
-        self.slots.fail_days(self._claims[unit], list(window), reason=self.hide(reason))
+        return getattr(Operations(self, self._claims[unit]), operation)(unit, **given)
 
     def outboxes_due(self) -> set[str]:
         """The outboxes in which a message waits whose time has come, and those whose last delivery was cut short."""

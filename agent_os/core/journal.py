@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any, Optional
 
     from .db import Database
@@ -83,6 +83,10 @@ class Journal:
         """What a task remembers from its last successful run, each value as JSON."""
         return dict(self._db.all("SELECT name, value_json FROM state WHERE task = ?", (task,)))
 
+    def tasks_with_state(self) -> set[str]:
+        """The tasks that remember anything."""
+        return {task for (task,) in self._db.all("SELECT DISTINCT task FROM state")}
+
     def keep_state(self, task: str, changes: Mapping[str, Optional[str]], *, run_id: str) -> None:
         """Change what a task remembers; None forgets a value. The version of a value grows with each change."""
         now = self._db.now()
@@ -99,9 +103,11 @@ class Journal:
 
     # messages
 
-    def post(self, messages: Iterable[tuple[str, str, str]], *, run_id: str) -> None:
+    def post(self, messages: Collection[tuple[str, str, str]], *, run_id: str) -> None:
         """Put messages (outbox, key, payload as JSON) into outboxes; a key that was used before is the same message."""
         now = self._db.now()
+        if not messages:
+            return
         self._db.many(
             "INSERT INTO outbox(outbox, key, payload_json, status, next_at, run_id, created_at, changed_at)"
             " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?) ON CONFLICT(outbox, key) DO NOTHING",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 16 * 2**20  # of one value as text: a step's result is a fact, not a file
 _DEEPEST = 100
+_WORDS = {None: "null", True: "true", False: "false"}
 _MOST_BITS = 10_000  # beyond, Python may refuse to write it in decimal
 _HINT = (
     "keep text, whole numbers, floats, true, false, null, lists and objects with text keys; write files for the rest"
@@ -19,7 +20,9 @@ _HINT = (
 
 def to_json(value: Any, what: str) -> str:
     """The value as JSON text: ASCII, sorted, no spaces. PermanentError names the part that is none, after `what`."""
-    import json
+    if value is None or value is True or value is False:
+        return _WORDS[value]
+    import json  # here: most tasks hand nothing on
 
     for path, reason in _offences(value, "", 0):
         raise PermanentError(f"{what} cannot be kept: {path or 'it'} is {reason}, which is not JSON", hint=_HINT)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from _thread import RLock
+from _thread import RLock, get_ident
 
 from . import files
 from .clock import iso
@@ -29,6 +29,8 @@ OLD_FILES = 3  # PATH.1 is the newest of them
 _LARGEST_FILE = 5_000_000
 _LONGEST_WAIT = 1.0  # seconds, for the lock that others hold for microseconds
 _DEEPEST = 8
+_MOST_HELD = 64 * 1024  # bytes
+_OURS = ("time", "level", "event", "message")
 _LEVELS = ((40, "error"), (30, "warning"), (20, "info"))  # from where on, in the numbers of the standard library
 
 
@@ -61,51 +63,62 @@ class Log:
         bound.__dict__.update(self.__dict__, _context={**self._context, **context})
         return bound
 
-    def debug(self, event: str, message: str, /, **fields: object) -> None:
+    def debug(self, event: str, message: str = "", /, **fields: object) -> None:
         """For the file; people see it when they asked for much (`verbose`)."""
         self.record("debug", event, message, fields)
 
-    def info(self, event: str, message: str, /, **fields: object) -> None:
+    def info(self, event: str, message: str = "", /, **fields: object) -> None:
         """What happened; people see `message` unless they asked for quiet."""
         self.record("info", event, message, fields)
 
-    def warning(self, event: str, message: str, /, **fields: object) -> None:
+    def warning(self, event: str, message: str = "", /, **fields: object) -> None:
         """What people should look at; they always see it."""
         self.record("warning", event, message, fields)
 
-    def error(self, event: str, message: str, /, **fields: object) -> None:
+    def error(self, event: str, message: str = "", /, **fields: object) -> None:
         """What did not work; people always see it."""
         self.record("error", event, message, fields)
 
     def record(self, level: str, event: str, message: str, fields: Mapping[str, object]) -> None:
-        """One record: to people if its level is for them, then to the file."""
+        """One record: to people if its level is for them, then to the file. Where one text is given, it is both."""
+        message = message or event
         if self._told.get(level, True):
             self._tell((f"{level}: " if level in ("warning", "error") else "") + _text_of(message))
         if self._file is None:
             return
-        trouble = self._file.append(f"{self.line(level, event, message, fields)}\n".encode("ascii"))
-        if trouble:
-            self._tell(f"warning: the log is not written: {trouble}")
+        self._complain(self._file.append(f"{self.line(level, event, message, fields)}\n".encode("ascii")))
 
     def line(self, level: str, event: str, message: str, fields: Mapping[str, object]) -> str:
         """The record as a JSON object in ASCII, redacted: time, level, event, message, then context, then fields."""
-        members = {"time": iso(self._clock.now()), "level": level, "event": event, "message": message}
-        extra: dict[str, object] = {**self._context, **fields}
-        parts = [_member(name, value, self._redactor.text) for name, value in members.items()]
-        parts += [
-            _member(f"{name}_" if name in members else name, value, self._redactor.text)
-            for name, value in extra.items()
-        ]
-        return f"{{{', '.join(parts)}}}"
+        redact = self._redactor.text
+        event, message = _quoted(redact(_text_of(event))), _quoted(redact(_text_of(message)))
+        parts = f'"time": "{iso(self._clock.now())}", "level": "{level}", "event": {event}, "message": {message}'
+        for name, value in {**self._context, **fields}.items():
+            shown = _quoted(redact(value)) if type(value) is str else _json(value, redact, _DEEPEST)
+            parts += f", {_quoted(redact(f'{name}_' if name in _OURS else name))}: {shown}"
+        return f"{{{parts}}}"
 
     def tell_above(self, above: Optional[Callable[[str], None]]) -> None:
         """Have lines for people printed by `above` from now on, which keeps them apart from a live display."""
         self._above[:] = [above] if above else []
 
+    def together(self) -> Together:
+        """`with log.together():` this thread's records go into the file in one piece, at the end of the block."""
+        return Together(self)
+
+    def hold(self, is_held: bool) -> None:
+        """Begin or end what `together` does."""
+        if self._file is not None:
+            self._complain(self._file.hold(is_held))
+
     def close(self) -> None:
         """Close the file. A later record opens it again."""
         if self._file is not None:
             self._file.close()
+
+    def _complain(self, trouble: str) -> None:
+        if trouble:
+            self._tell(f"warning: the log is not written: {trouble}")
 
     def _tell(self, message: str) -> None:
         """A line to people, if they can be reached. A stream that is closed or broken is nobody's error here."""
@@ -125,6 +138,21 @@ class Log:
             return
 
 
+class Together:
+    """The block of `Log.together`."""
+
+    __slots__ = ("_log",)
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def __enter__(self) -> None:
+        self._log.hold(True)
+
+    def __exit__(self, *_: object) -> None:
+        self._log.hold(False)
+
+
 class _File:
     """A file that several processes append lines to and rotate; no line is torn, and none lost while there is room.
 
@@ -139,16 +167,38 @@ class _File:
         self._pid = os.getpid()
         self._threads = RLock()
         self._has_complained = False
+        self._held = b""
+        self._holder = 0  # the thread whose lines wait
 
     def append(self, line: bytes) -> str:
-        """Write `line`; the answer is what went wrong, the first time that something does, else nothing."""
+        """Write `line`; the answer is what went wrong, the first time that something does, else nothing.
+
+        Lines that wait are written before it, so that all are in the order in which they came.
+        """
+        with self._mine():
+            self._held += line
+            return "" if self._holder == get_ident() and len(self._held) < _MOST_HELD else self._flush()
+
+    def hold(self, is_held: bool) -> str:
+        """Have this thread's lines wait, or write those that do. The answer is that of `append`."""
+        with self._mine():
+            self._holder = get_ident() if is_held else 0
+            return self._flush()
+
+    def _mine(self) -> RLock:
+        """The lock of the threads of this process."""
         if self._pid != os.getpid():  # forked: the lock may be held by a thread that is not here
             self._threads = RLock()
             self._pid = os.getpid()
+            self._held, self._holder = b"", 0  # the parent writes them
             self._close()  # its kernel lock is the parent's, too
-        with self._threads:
+        return self._threads
+
+    def _flush(self) -> str:
+        lines, self._held = self._held, b""
+        if lines:
             try:
-                self._write(line)
+                self._write(lines)
             except (AgentOSError, OSError) as error:
                 self._close()
                 first, self._has_complained = not self._has_complained, True
@@ -159,7 +209,8 @@ class _File:
         return ""
 
     def close(self) -> None:
-        with self._threads:
+        with self._mine():
+            self._flush()
             self._close()
 
     def _write(self, line: bytes) -> None:
@@ -252,10 +303,6 @@ def _translated(record: logging.LogRecord, formatter: logging.Formatter) -> tupl
     if record.exc_info:
         fields["exception"] = formatter.formatException(record.exc_info)
     return level, record.name, message, fields
-
-
-def _member(name: str, value: object, redact: Callable[[str], str]) -> str:
-    return f"{_quoted(redact(name))}: {_json(value, redact, _DEEPEST)}"
 
 
 def _json(value: object, redact: Callable[[str], str], deepest: int) -> str:

@@ -7,9 +7,7 @@ open while anyone waits for the network or for a process.
 
 from __future__ import annotations
 
-from queue import Empty
-from random import random
-from typing import TYPE_CHECKING, Any, Optional
+from _queue import Empty  # the class of `queue`, without the rest of it
 
 from .agenda import Agenda
 from .bodies import Printed
@@ -28,8 +26,10 @@ from .errors import (
 from .machine import PATIENCE_SECONDS
 from .reasons import Cancelled, asked_wait, hint_of, trace_of, why
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any, Optional
 
     from .bodies import Work
     from .crew import Event
@@ -58,7 +58,6 @@ class Loop:
         self._log = home.log
         self._setup = setup
         self._progress = progress
-        self._chance = setup.chance or random
         self._crew = Crew(most=setup.jobs, clock=home.clock)
         self._agenda = Agenda()
         self._units: list[Unit] = []
@@ -122,8 +121,9 @@ class Loop:
                 told += [self._take(event) for event in events]
                 while starts := self._startable():
                     told += [self._claim(unit) for unit in starts]
-            for tell in told:
-                tell()
+            with self._log.together():
+                for tell in told:
+                    tell()
         for unit in self._active:
             if unit.detail:
                 self._progress.update(unit.label, unit.detail)
@@ -237,7 +237,7 @@ class Loop:
         if self._is_stopping or unit.attempt > unit.task.retries or isinstance(error, hopeless):
             return None
         doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
-        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * self._chance())
+        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * (self._setup.chance or _chance)())
         asked = asked_wait(error)
         return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
 
@@ -382,6 +382,12 @@ class Loop:
             with self._desk.db.atomic():
                 tell = self._take_end(unit, what)
             tell()
+
+
+def _chance() -> float:
+    from random import random  # here: few runs are tried again
+
+    return random()  # noqa: S311 (it spreads retries, and hides nothing)
 
 
 def _blocked_by(unit: Unit) -> str:

@@ -30,7 +30,7 @@ _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documen
 def open_to_read(path: str, *, clock: Clock) -> Database:
     """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged."""
     if not _exists(path):
-        raise ConfigError(f"there is no database at {path} yet", hint="run `--task run_all` first, or give --home")
+        raise ConfigError(f"there is no database at {path} yet", hint="run a task first, or give --home")
     db = Database(path, _connect(path, "ro"), clock=clock)
     try:
         _refuse_older(path, _check(db))
@@ -67,6 +67,7 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
             _migrate(db)
         db.identity = _identity(db)
     except BaseException:
+        db.hurry()
         db.close()
         raise
     return db

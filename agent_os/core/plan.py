@@ -37,6 +37,9 @@ class Unit:
         self.task = task
         self.key = key
         self.dues = dues
+        # The task, and its slot where that says more than when it was asked for.
+        is_instant = task.is_adhoc and key[:1].isdigit() and key.endswith("Z")
+        self.label = f"{task.name} {key}" if key and not is_instant else task.name
         self.after: list[Unit] = []
         self.is_target = False
         self.blocked = ""  # why it cannot be done, known before anything runs
@@ -52,6 +55,7 @@ class Unit:
         self.attempt = 0
         self.seconds = 0.0
         self.value: Any = None
+        self.output_json: Optional[str] = None  # the value as what comes after it reads it
         self.output = ""
         self.disabled = False
         self.is_cancelled = False
@@ -70,12 +74,6 @@ class Unit:
     def is_over(self) -> bool:
         """Whether it is known what came of it."""
         return bool(self.status)
-
-    @property
-    def label(self) -> str:
-        """The task, and its slot where that says more than when it was asked for."""
-        is_instant = self.task.is_adhoc and self.key[:1].isdigit() and self.key.endswith("Z")
-        return f"{self.task.name} {self.key}" if self.key and not is_instant else self.task.name
 
     @property
     def provider(self) -> str:
@@ -148,6 +146,7 @@ class Planner:
         self._home = home
         self._store = store
         self._slots = slots
+        self._asked: dict[str, Due] = {}  # slots without a time of their own, which several tasks may have: by key
 
     def names(self, targets: Collection[str]) -> set[str]:
         """These tasks and whatever they come after, without those that are disabled."""
@@ -168,6 +167,7 @@ class Planner:
         now = self._home.clock.now()
         if iso(now) < OLDEST_YEAR:
             raise ConfigError(f"the clock of this machine says {iso(now)[:10]}", hint="set the clock and start again")
+        self._asked = {}
         chosen = closure(self._tasks, targets)
         made: dict[str, list[Unit]] = {}
         plan = Plan()
@@ -195,6 +195,8 @@ class Planner:
     def _runs(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool, plan: Plan) -> list[Unit]:
         """The units of a task that is no collector: slots of its own, and those that what follows it is in need of."""
         now = self._home.clock.now()
+        if task.is_adhoc and not is_target:
+            return self._units(task, self._wanted(task, wanted, (), now=now))
         latest = latest_key(task, now)
         known, dues = Known(), list[Due]()
         if is_target or not task.is_adhoc:
@@ -219,7 +221,15 @@ class Planner:
         have = {due.key for due in dues}
         more = sorted({key for key in wanted if key not in have and _fits(task, key)})
         known = self._slots.of(task.name, more)
-        return [slot_of(task, key, now=known.asked_at(key, now)) for key in more if known.status(key) != "success"]
+        dues = []
+        for key in more:
+            if task.is_adhoc and not known.status(key):
+                if key not in self._asked:
+                    self._asked[key] = slot_of(task, key, now=now)
+                dues.append(self._asked[key])
+            elif known.status(key) != "success":
+                dues.append(slot_of(task, key, now=known.asked_at(key, now)))
+        return dues
 
     def _units(self, task: Task, dues: Sequence[Due]) -> list[Unit]:
         """A unit for each slot; one without a slot where there is nothing to do, or the task is disabled."""

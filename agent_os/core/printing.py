@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from threading import Lock, local
 
-from .process import Capture
+from .capture import Capture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ Changes nothing of this process: no signal handler, no thread, and it waits for 
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import errno
 import math
@@ -17,9 +16,10 @@ from collections import deque
 from io import FileIO
 from typing import TYPE_CHECKING, NamedTuple
 
+from .capture import Capture
 from .errors import ConfigError, PermanentError, os_failure
 from .groups import has_rest, is_at_work, ready_pipes, signal_group
-from .text import plural, safe
+from .text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Talk = Callable[[bytes], Optional[bytes]]
 
-_HEAD_BYTES = 64 * 1024
-_TAIL_BYTES = 192 * 1024
 _LINE_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _AHEAD_BYTES = 1024 * 1024  # of lines to read after the end of who wrote them: more than a pipe holds
@@ -56,36 +54,6 @@ class Ended(NamedTuple):
     timed_out: bool
     stopped: bool  # ended because stop() said so
     left_behind: bool  # a background process still held its output a second after it had exited
-
-
-class Capture:
-    """Keeps the first 64 KiB and the last 192 KiB of what a process printed; what was between them is counted."""
-
-    def __init__(self) -> None:
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._left_out = 0
-
-    def add(self, data: bytes) -> None:
-        """Take what came next."""
-        room = _HEAD_BYTES - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:]
-        excess = len(self._tail) - _TAIL_BYTES
-        if excess > 0:
-            del self._tail[:excess]
-            self._left_out += excess
-
-    def text(self) -> str:
-        r"""What was kept, without NUL; bytes that are no UTF-8 show as \xNN, and no character is cut in two."""
-        if not self._left_out:
-            return _decoded(self._head + self._tail)
-        _, whole = codecs.utf_8_decode(self._head, "backslashreplace", False)
-        start = 0
-        while start < 3 and self._tail[start] & 0xC0 == 0x80:  # belongs to a character that began in the gap
-            start += 1
-        gap = plural(self._left_out + len(self._head) - whole + start, "byte")
-        return f"{_decoded(self._head[:whole])}\n[... {gap} left out ...]\n{_decoded(self._tail[start:])}"
 
 
 def run_process(  # noqa: PLR0913 (each is a choice of whoever runs a process; all but the words by name)
@@ -272,10 +240,6 @@ class _Run:
             self._unsent.clear()
         else:
             del self._unsent[: sent or 0]
-
-
-def _decoded(data: bytearray) -> str:
-    return data.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 def _pipe(readers: contextlib.ExitStack, writers: contextlib.ExitStack) -> tuple[FileIO, FileIO]:

@@ -67,12 +67,13 @@ class Progress:
 
     def ended(self, name: str, status: str, detail: str = "", seconds: float = 0.0) -> None:
         """It is over: success, failed or skipped. Its line leaves the block and stays above it."""
+        if not self._is_live:
+            return
         shown, state = self._named(name), self._state
         state.active.pop(shown, None)
         state.ended[status] = state.ended.get(status, 0) + 1
-        if self._is_live:
-            told = "  ".join(filter(None, [span(seconds) if seconds else "", self._shown(detail)]))
-            self._permanent.append(_line(state, (shown, status, f"{'':{9 - len(status)}}{told}"), self._size()[0]))
+        told = "  ".join(filter(None, [span(seconds) if seconds else "", self._shown(detail)]))
+        self._permanent.append(_line(state, (shown, status, f"{'':{9 - len(status)}}{told}"), self._size()[0]))
 
     def tick(self) -> None:
         """Draw what changed since the last time. Call it a few times a second, or as often as you like."""
@@ -102,6 +103,8 @@ class Progress:
         self._is_live = False
 
     def _active(self, name: str, detail: str, next_at: Optional[float]) -> None:
+        if not self._is_live:
+            return
         task = self._state.active.setdefault(self._named(name), Task(self._clock.monotonic()))
         task.detail, task.next_at = self._shown(detail), next_at
 

@@ -66,6 +66,7 @@ class Slots:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._made: set[tuple[str, str]] = set()  # here, by `enlist`: nobody has had them before
 
     # questions
 
@@ -172,15 +173,15 @@ class Slots:
         """Put slots on a runner's list. FencedError for one that another runner has."""
         now = self._db.now()
         for due in dues:
-            before = self._row(task, due.key)
-            after = machine.enlist(before, owner=owner, lease_until=lease_until)
-            if before is None:
-                self._db.run(
-                    "INSERT INTO slots(task, key, status, due_at, epoch, owner, lease_until, changed_at)"
-                    " VALUES (?, ?, 'due', ?, 0, ?, ?, ?)",
-                    (task, due.key, due.due_at, owner, lease_until, now),
-                )
+            made = self._db.run(
+                "INSERT INTO slots(task, key, status, due_at, epoch, owner, lease_until, changed_at)"
+                " VALUES (?, ?, 'due', ?, 0, ?, ?, ?) ON CONFLICT(task, key) DO NOTHING",
+                (task, due.key, due.due_at, owner, lease_until, now),
+            )
+            if made.rowcount:
+                self._made.add((task, due.key))
             else:
+                after = machine.enlist(self._row(task, due.key), owner=owner, lease_until=lease_until)
                 self._write(task, due.key, after, reason="", now=now)
 
     def notice(self, task: str, dues: Iterable[Due]) -> None:
@@ -221,6 +222,8 @@ class Slots:
 
     def claim(self, run: RunRow, keys: Sequence[str], *, lease_until: str) -> Claimed:
         """Write a run down and give it its slots. FencedError unless all of them are due and on its runner's list."""
+        if len(keys) == 1 and (run.task, keys[0]) in self._made and self._claim_new(run, keys[0], lease_until):
+            return Claimed(run.run_id, run.task, {keys[0]: 1})
         slots = [(key, self._row(run.task, key)) for key in keys]
         after = {key: machine.claim(slot or Slot(), owner=run.owner, lease_until=lease_until) for key, slot in slots}
         now = self._db.now()
@@ -232,6 +235,21 @@ class Slots:
                 (slot.epoch, slot.attempts, run.run_id, lease_until, now, run.task, key),
             )
         return Claimed(run.run_id, run.task, {key: slot.epoch for key, slot in after.items()})
+
+    def _claim_new(self, run: RunRow, key: str, lease_until: str) -> bool:
+        """Claim a slot in one statement that nobody has had; False, and nothing has changed, if that is not so."""
+        self._made.discard((run.task, key))
+        now = self._db.now()
+        changed = self._db.run(
+            "UPDATE slots SET status = 'running', epoch = 1, attempts = 1, run_id = ?, lease_until = ?, reason = '',"
+            " changed_at = ?"
+            " WHERE task = ? AND key = ? AND status = 'due' AND owner = ? AND epoch = 0 AND attempts = 0",
+            (run.run_id, lease_until, now, run.task, key, run.owner),
+        )
+        if not changed.rowcount:
+            return False
+        self._insert(run, status="running", now=now)
+        return True
 
     def note_skipped(self, run: RunRow, reason: str) -> None:
         """Write down a run that was not made, and why."""
@@ -278,18 +296,18 @@ class Slots:
     ) -> None:
         """Resolve some slots of a run, which may go on with the others (days of a collector)."""
         now = self._db.now()
-        ended = {
-            key: machine.finish(self._row(claimed.task, key), epoch=claimed.epochs[key], status=status)
-            for key in keys
-            if key in claimed.epochs
-        }
-        for key, slot in ended.items():
-            self._db.run(
+        ended = [(key, claimed.epochs[key]) for key in keys if key in claimed.epochs]
+        for key, epoch in ended if len(ended) > 1 else ():  # of several, none is changed unless all can be
+            machine.check(self._row(claimed.task, key), epoch=epoch)
+        for key, epoch in ended:
+            changed = self._db.run(
                 "UPDATE slots SET status = ?, owner = '', lease_until = '', reason = ?, changed_at = ?,"
                 " read_at = coalesce(?, read_at), output_json = coalesce(?, output_json)"
-                " WHERE task = ? AND key = ?",
-                (slot.status, reason, now, read_at, output_json, claimed.task, key),
+                " WHERE task = ? AND key = ? AND status = 'running' AND epoch = ?",
+                (status, reason, now, read_at, output_json, claimed.task, key, epoch),
             )
+            if not changed.rowcount:
+                machine.check(self._row(claimed.task, key), epoch=epoch)  # says why
             del claimed.epochs[key]
 
     def finish(  # noqa: PLR0913 (the end of a run, all by name)
@@ -305,7 +323,10 @@ class Slots:
         notes: str = "",
         output: str = "",
     ) -> None:
-        """End a run, and resolve what it still holds: as `slot_status`, where that differs from its own status."""
+        """End a run, and resolve what it still holds: as `slot_status`, where that differs from its own status.
+
+        Its slots come first: FencedError, before anything is written, for a run that has lost one of them.
+        """
         self.resolve(claimed, list(claimed.epochs), slot_status or status, reason=error, output_json=output_json)
         self._db.run(
             "UPDATE runs SET status = ?, error = ?, hint = ?, requests = ?, notes = ?, finished_at = ?,"

@@ -1,0 +1,46 @@
+"""What apps are handed: stored headlines, messages to send, what a cost limit is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from .home import Home
+
+
+class Result(NamedTuple):
+    """The headline of one provider's day. `cost_nano`: 10^-9 of `currency`; None and unknown are the same thing."""
+
+    date: str
+    provider: str
+    tokens: Optional[int]
+    cost_nano: Optional[int]
+    currency: str
+    basis: str
+    day_status: str
+    updated_at: str
+
+
+def results_of(home: Home, *, since: str, until: str) -> list[Result]:
+    """The headlines of a span of days, oldest first, read in a connection of their own: in any thread."""
+    with home.reading() as store:
+        return [Result(*row) for row in store.results(since=since, until=until)]
+
+
+class Message(NamedTuple):
+    """What waits in an outbox. `key` names it for ever: hand it on as idempotency key where one is taken."""
+
+    key: str
+    body: Any
+    attempt: int
+
+
+class Ask(NamedTuple):
+    """What a cost limit is asked before a run begins. Amounts are whole numbers of the limit's own unit."""
+
+    task: str
+    slot: str
+    wanted: int  # what this run would reserve
+    reserved: int  # what runs that are not over have reserved
+    spent: Callable[..., int]  # spent(since="2026-11-01"): what ended runs have spent since a day, or ever
+    results: Callable[..., list[Result]]  # results(since=…, until=…): the headlines that are stored

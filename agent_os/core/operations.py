@@ -1,0 +1,110 @@
+"""What a run may ask its runner's writer for while it is under way: each a change inside the transaction at hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from .clock import iso
+from .errors import AgentOSError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Protocol
+
+    from .db import Database
+    from .journal import Journal
+    from .logger import Log
+    from .plan import Unit
+    from .slots import Claimed, Slots
+
+    class Desk(Protocol):
+        """The writer, as far as operations need it."""
+
+        db: Database
+        slots: Slots
+        journal: Journal
+        log: Log
+
+        def hide(self, text: str) -> str:
+            """The text without secrets."""
+
+        def refuse_secrets(self, unit: Unit, *texts: Optional[str]) -> None:
+            """Raise PermanentError for a text that holds one."""
+
+
+OPERATIONS = ("step", "effect", "intend", "conclude", "messages", "message", "store", "refuse")
+MESSAGES_AT_ONCE = 500
+
+
+class Operations:
+    """The operations of one run, whose claim has been checked in this transaction."""
+
+    def __init__(self, desk: Desk, claimed: Claimed) -> None:
+        self._desk = desk
+        self._claimed = claimed
+        self._journal = desk.journal
+
+    def step(self, unit: Unit, *, name: str, input_hash: str, output_json: str) -> None:
+        """Keep the value of a step."""
+        self._desk.refuse_secrets(unit, output_json)
+        self._journal.keep_step(
+            unit.task.name, unit.key, name, input_hash=input_hash, output_json=output_json, run_id=unit.run_id
+        )
+
+    def effect(self, unit: Unit, *, key: str) -> Optional[tuple[str, Optional[str]]]:
+        """What is known of an effect: (status, outcome as JSON), or None."""
+        return self._journal.effect(unit.task.name, key)
+
+    def intend(self, unit: Unit, *, key: str, policy: str) -> None:
+        """Write down that an effect is about to be caused."""
+        self._journal.intend(unit.task.name, key, policy=policy, run_id=unit.run_id)
+
+    def conclude(self, unit: Unit, *, key: str, status: str, outcome: Optional[str] = None, error: str = "") -> None:
+        """Write down what came of an effect."""
+        told = outcome and self._desk.hide(outcome)  # it has happened: what it gave is kept, but for secrets
+        self._journal.conclude(unit.task.name, key, status, outcome=told, error=self._desk.hide(error))
+
+    def messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
+        """What waits in the outbox of this task, and whose time has come."""
+        return self._journal.waiting_messages(unit.task.name, most=MESSAGES_AT_ONCE)
+
+    def message(
+        self,
+        _: Unit,
+        *,
+        number: int,
+        status: str,
+        wait: Optional[float] = None,
+        error: str = "",
+        receipt_json: Optional[str] = None,
+    ) -> None:
+        """Write down what came of sending a message."""
+        next_at = iso(self._desk.db.clock.now() + timedelta(seconds=wait)) if wait is not None else ""
+        self._journal.conclude_message(
+            number, status=status, next_at=next_at, error=self._desk.hide(error), receipt_json=receipt_json
+        )
+
+    def store(self, unit: Unit, *, batch: Any) -> None:
+        """Replace the days of a batch by its records, and resolve their slots."""
+        from .ledger import Ledger
+
+        change = Ledger(self._desk.db).store(batch, run_id=unit.run_id)
+        self._desk.slots.resolve(self._claimed, batch.days, "success", reason="", read_at=batch.observed_at)
+        unit.new_days += change.new_days
+        unit.restated_days += change.restated_days
+        unit.notes += [note for note in batch.notes if note not in unit.notes]
+        self._desk.log.info(
+            "window.stored", f"{unit.provider}: {batch.window} stored", task=unit.task.name, run=unit.run_id,
+            days=len(batch.days), new=len(change.new_days), restated=change.restated_days, added=change.added,
+            closed=change.closed, pages=len(batch.pages),
+        )  # fmt: skip
+
+    def refuse(self, unit: Unit, *, window: Any, error: BaseException) -> None:
+        """A window that failed: what was stored of it before stays and counts; its days are due again."""
+        reason = error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}"
+        evidence = unit.collector.evidence() if unit.collector else {}
+        self._desk.log.debug(
+            "window.failed", f"{unit.provider}: {window} failed", task=unit.task.name, run=unit.run_id,
+            window=str(window), kind=type(error).__name__, error=reason, **evidence,
+        )  # fmt: skip
+        self._desk.slots.fail_days(self._claimed, list(window), reason=self._desk.hide(reason))
