@@ -328,7 +328,7 @@ class World:
     def start(self, names, order: Order) -> Process:
         self.count += 1
         process = Process(self.count)
-        process.is_explicit = not order.is_plain
+        process.is_explicit = not all(map(order.leaves_it_to, names))
         process.may_redo = order.force
         process.life = life(self, process, sorted(set(names)), order)
         process.life.send(None)
@@ -429,7 +429,7 @@ class World:
             left_out += [(name, each) for each in dues if each.skip]
             later = due.overtaken(task, known, dues, latest=latest, now=self.now, order=order)
             overtaken += [(name, each) for each in later]
-            if order.is_plain:
+            if order.leaves_it_to(name):
                 self.no_doubles(name, dues, known)
         return runs, left_out, overtaken
 
@@ -544,7 +544,8 @@ def enlisted(world: World, me: Process, names, order: Order):
         if not enlist(world, me, runs, left_out, overtaken):
             return True, None
         for name in names:
-            world.expect(name, [each.key for of, each in runs if of == name] if me.is_explicit else None)
+            wished = None if order.leaves_it_to(name) else [each.key for of, each in runs if of == name]
+            world.expect(name, wished)
         return True, runs
     for name, owner in busy.items():
         if TASKS[name].overlap == "replace":

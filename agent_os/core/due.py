@@ -60,10 +60,9 @@ class Order:
         """Whether no days were named: then the run itself decides how far back it goes."""
         return self.since is None and self.until is None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing is wished for: the task's own policy says what is due."""
-        return self.is_open and not (self.force or self.key or self.keys or self.from_step)
+    def leaves_it_to(self, task: str) -> bool:
+        """Whether nothing is wished for of a task: its own policy says what is due."""
+        return self.is_open and not (self.is_again or self.key or self.keys_of(task))
 
     def span(self, *, today: str, first: Optional[str]) -> Window:
         """The days to look after: those ordered, else the horizon. Nothing after today."""
@@ -203,7 +202,7 @@ def overtaken(  # noqa: PLR0913 (what `due_slots` is given, and its answer)
     """
     taken = {due.key for due in dues}
     newest = max((key for key in taken if key <= latest and is_key(task, key)), default=NEVER_SEEN)
-    if task.is_adhoc or order.is_plain or known.newest == NEVER_SEEN or newest <= known.newest:
+    if task.is_adhoc or order.leaves_it_to(task.name) or known.newest == NEVER_SEEN or newest <= known.newest:
         return []
     keys = keys_since(task, known.newest, newest, most=MOST_CAUGHT_UP + len(taken))
     missed = [key for key in keys if key not in taken and not known.status(key)]
