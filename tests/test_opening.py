@@ -272,3 +272,47 @@ def test_every_database_error_becomes_one_of_ours(error: Exception, kind: str) -
     assert type(found).__name__ == kind
     assert "/x/agent_os.db" in found.message
     assert found.hint
+
+
+def test_what_a_killed_writer_left_half_done_is_finished_first(path: Path, made: Path) -> None:
+    """A journal that only a writer can roll back is rolled back, for a reader too; nothing is refused for it."""
+    half_done(made, path)
+    reader = open_to_read(str(path), clock=CLOCK)
+    assert reader.one("SELECT count(*) FROM sqlite_master WHERE name = 'half'") == (0,)
+    reader.close()
+    half_done(path, path)
+    writer = open_to_write(str(path), clock=CLOCK)
+    assert writer.one("SELECT count(*) FROM sqlite_master WHERE name = 'half'") == (0,)
+    writer.close()
+
+
+def test_what_another_program_left_half_done_is_its_own(path: Path, tmp_path: Path) -> None:
+    """Refused, and byte for byte as it was."""
+    foreign = tmp_path / "foreign.db"
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE theirs(x)")
+    connection.executemany("INSERT INTO theirs VALUES (?)", [("z" * 900,) for _ in range(500)])
+    connection.commit()
+    connection.close()
+    half_done(foreign, path)
+    before = path.read_bytes()
+    with pytest.raises(AgentOSError):
+        open_to_write(str(path), clock=CLOCK)
+    assert path.read_bytes() == before
+
+
+def half_done(source: Path, target: Path) -> None:
+    """Make `target` what a kill leaves of `source` in the middle of a transaction with a rollback journal."""
+    work = target.with_name("work.db")
+    work.write_bytes(source.read_bytes())
+    connection = sqlite3.connect(work, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN")
+    connection.execute("CREATE TABLE half(x)")
+    connection.executemany("INSERT INTO half VALUES (?)", [("y" * 500,) for _ in range(500)])
+    target.write_bytes(work.read_bytes())
+    target.with_name(f"{target.name}-journal").write_bytes(work.with_name("work.db-journal").read_bytes())
+    connection.close()
+    work.unlink()
+    target.chmod(0o600)

@@ -12,7 +12,7 @@ import sys
 from . import files
 from .clock import iso
 from .db import WAIT_SECONDS, Database, Identity, bring_back, failure, rescue
-from .errors import ConfigError, StoreError, os_failure
+from .errors import ConfigError, ResourceError, StoreError, os_failure
 from .migrations import APPLICATION_ID, MIGRATIONS
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 OLDEST_SQLITE = (3, 24, 0)
+_JUST_MADE_BYTES = 2 * 65_536  # the first pages, whatever their size
 _MAGIC = b"SQLite format 3\x00"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone")
 _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documents", "iCloud Drive")
@@ -31,9 +32,9 @@ def open_to_read(path: str, *, clock: Clock) -> Database:
     """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged."""
     if not _exists(path):
         raise ConfigError(f"there is no database at {path} yet", hint="run a task first, or give --home")
-    db = Database(path, _connect(path, "ro"), clock=clock)
+    db, version = _look(path, clock)
     try:
-        _refuse_older(path, _check(db))
+        _refuse_older(path, version)
     except BaseException:
         db.close()
         raise
@@ -53,7 +54,7 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
         _refuse_no_folder(os.path.dirname(path))
         os.close(_open_file(path))
     elif _is_doubtful(path):
-        _look(path, clock)
+        _look(path, clock)[0].close()
     lock_fd = _open_file(path + ".lock")
     try:
         db = Database(path, _connect(path, "rw"), clock=clock, lock_fd=lock_fd)
@@ -83,13 +84,51 @@ def _is_doubtful(path: str) -> bool:
         return False
 
 
-def _look(path: str, clock: Clock) -> None:
-    """Refuse what has to be refused without a trace: closing a writable connection folds the log into the file."""
+def _look(path: str, clock: Clock) -> tuple[Database, int]:
+    """The database, open for reading, and its schema version; whatever has to be refused is refused without a trace.
+
+    A writable connection would leave one: closing it folds the log into the file. Only where a program was killed at
+    an instant that leaves work which only a writer can finish, that is done first.
+    """
+    try:
+        return _read(path, clock)
+    except ResourceError:
+        if not _finish(path, clock):
+            raise
+    return _read(path, clock)
+
+
+def _read(path: str, clock: Clock) -> tuple[Database, int]:
     db = Database(path, _connect(path, "ro"), clock=clock)
     try:
-        _check(db)
+        return db, _check(db)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _finish(path: str, clock: Clock) -> bool:
+    """Have SQLite finish what a killed writer has begun: roll its journal back, or recover its log. False: not here.
+
+    Only in a file that says it is ours, or that was only just being made: others are not touched.
+    """
+    with open(path, "rb") as file:
+        owner = file.read(100)[68:72]
+    is_ours = owner == APPLICATION_ID.to_bytes(4, "big") or os.path.getsize(path) <= _JUST_MADE_BYTES
+    if not is_ours or not os.access(path, os.W_OK) or not os.access(os.path.dirname(path), os.W_OK):
+        return False
+    db = Database(path, _connect(path, "rw"), clock=clock, lock_fd=_open_file(path + ".lock"))
+    try:
+        db.lock()
+        try:
+            db.one("SELECT count(*) FROM sqlite_master")
+        finally:
+            db.unlock()
+    except ResourceError:
+        return False
     finally:
         db.close()
+    return True
 
 
 def _refuse_no_folder(folder: str) -> None:
