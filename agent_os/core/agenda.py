@@ -95,3 +95,11 @@ class Agenda:
 
 def _number(entry: tuple[int, Unit]) -> int:
     return entry[0]
+
+
+def blocked_by(unit: Unit) -> str:
+    """Why a unit cannot be done, from what it comes after; being disabled, or having nothing to do, blocks nobody."""
+    for before in unit.after:
+        if before.status == "failed" or (before.status == "skipped" and before.dues):
+            return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
+    return ""

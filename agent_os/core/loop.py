@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from _queue import Empty  # the class of `queue`, without the rest of it
 
-from .agenda import Agenda
+from .agenda import Agenda, blocked_by
 from .bodies import Printed
 from .crew import LAST_WORDS, Crew
 from .desk import Refusal
@@ -171,7 +171,7 @@ class Loop:
 
     def _claim(self, unit: Unit) -> Tell:
         """Inside the transaction: give a unit its slot, or the next attempt at it."""
-        blocked = "" if unit.attempt else unit.blocked or _blocked_by(unit)
+        blocked = "" if unit.attempt else unit.blocked or blocked_by(unit)
         if blocked:
             self._desk.skip(unit, blocked)
             return self._end(unit, "skipped", blocked)
@@ -391,11 +391,3 @@ def _chance() -> float:
     from random import random  # here: few runs are tried again
 
     return random()  # noqa: S311 (it spreads retries, and hides nothing)
-
-
-def _blocked_by(unit: Unit) -> str:
-    """Why a unit cannot be done, from what it comes after; being disabled, or having nothing to do, blocks nobody."""
-    for before in unit.after:
-        if before.status == "failed" or (before.status == "skipped" and before.dues):
-            return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
-    return ""
