@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from _collections import deque  # type: ignore[import-not-found, unused-ignore]  # the package is for others
 from _queue import Empty, SimpleQueue  # the classes of `queue`, without the rest of it
 
 from . import bodies
@@ -31,7 +32,8 @@ class Crew:
     def __init__(self, *, most: int, clock: Clock) -> None:
         self._most = most
         self._clock = clock
-        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._events: deque[Event] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._todo: SimpleQueue[Optional[tuple[Unit, Work]]] = SimpleQueue()
         self._unanswered: dict[Answer, str] = {}  # and the operation
         self._threads = 0
@@ -55,26 +57,35 @@ class Crew:
         self._todo.put((unit, work))
 
     def handed_over(self) -> list[Event]:
-        """What has been handed over by now."""
-        events: list[Event] = []
+        """What has been handed over and is not settled yet. A signal that strikes here or later loses nothing of it."""
         try:
             while True:
-                events.append(self._took(self._events.get(block=False)))
+                self._bell.get(block=False)
         except Empty:
-            return events
+            return [self._events[number] for number in range(len(self._events))]
 
-    def wait(self, seconds: float) -> Event:
-        """The next that is handed over. Raises `queue.Empty` when nothing is in that time."""
-        return self._took(self._events.get(timeout=seconds))
+    def settle(self, events: Sequence[Event]) -> None:
+        """These, the first of what was handed over, are dealt with."""
+        for event in events:
+            self._events.popleft()
+            self._busy -= event[2] is None
 
-    def _took(self, event: Event) -> Event:
-        self._busy -= event[2] is None
-        return event
+    def wait(self, seconds: float) -> None:
+        """Until something is handed over, at most so long."""
+        try:
+            self._bell.get(timeout=seconds)
+        except Empty:
+            return
 
     def hand_over(self, event: Event) -> None:
         """Say something in a thread's place."""
         self._busy += event[2] is None
-        self._events.put(event)
+        self._put(event)
+
+    def _put(self, event: Event) -> None:
+        """Any thread. The event is there before the bell rings, and stays until it is settled."""
+        self._events.append(event)
+        self._bell.put(None)
 
     def answer(self, answer: Answer, value: Any) -> None:
         """Tell a thread what it has asked for; an exception is raised there."""
@@ -114,7 +125,7 @@ class Crew:
         self._unanswered[answer] = operation
         if self._is_closed or (self._is_stopping and operation not in LAST_WORDS):
             raise TransientError(f"{unit.label} was stopped")
-        self._events.put((unit, (operation, given), answer))
+        self._put((unit, (operation, given), answer))
         value = answer.get()
         if isinstance(value, BaseException):
             raise value
@@ -134,7 +145,7 @@ class Crew:
             except BaseException as error:  # noqa: BLE001 (the run boundary: a fault of one task is its own)
                 end = error
             work.took = self._clock.monotonic() - began
-            self._events.put((unit, end, None))
+            self._put((unit, end, None))
             del given, unit, work, end
 
 

@@ -7,8 +7,6 @@ open while anyone waits for the network or for a process.
 
 from __future__ import annotations
 
-from _queue import Empty  # the class of `queue`, without the rest of it
-
 from .agenda import Agenda, blocked_by
 from .bodies import Printed
 from .crew import LAST_WORDS, Crew
@@ -124,6 +122,7 @@ class Loop:
             with self._log.together():
                 for tell in told:
                     tell()
+            self._crew.settle(events)
         for unit in self._active:
             if unit.detail:
                 self._progress.update(unit.label, unit.detail)
@@ -140,10 +139,8 @@ class Loop:
         events = self._crew.handed_over()
         if events or self._may_start():
             return events
-        try:
-            return [self._crew.wait(self._agenda.seconds_left(self._clock.monotonic(), most=HEARD_EVERY_SECONDS))]
-        except Empty:
-            return []
+        self._crew.wait(self._agenda.seconds_left(self._clock.monotonic(), most=HEARD_EVERY_SECONDS))
+        return self._crew.handed_over()
 
     def _may_start(self) -> bool:
         """Whether a unit may begin: there is one, and room for it."""
@@ -367,24 +364,25 @@ class Loop:
             return
 
     def _take_last(self) -> None:
-        """A body that comes to its end while everything ends: only success counts."""
-        try:
-            unit, what, answer = self._crew.wait(0.1)
-        except Empty:
-            return
-        if answer is not None and what[0] not in LAST_WORDS:
-            self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
-        elif answer is not None:
-            with self._desk.db.atomic():
-                tell = self._take((unit, what, answer))
-            tell()
-        elif isinstance(what, BaseException) or unit not in self._active:
-            unit.output = self._desk.hide(getattr(what, "output", ""))
-            self._active.pop(unit, None)
-        else:
-            with self._desk.db.atomic():
-                tell = self._take_end(unit, what)
-            tell()
+        """What is handed over while everything ends: only success counts, and what has happened outside.
+
+        Some of it may have been dealt with just before the signal struck: nothing here does harm a second time.
+        """
+        events = self._crew.handed_over()
+        for event in events:
+            unit, what, answer = event
+            if answer is not None and what[0] not in LAST_WORDS:
+                self._crew.answer(answer, TransientError(f"{unit.label} was stopped"))
+            elif answer is not None or not (isinstance(what, BaseException) or unit not in self._active):
+                with self._desk.db.atomic():
+                    tell = self._take(event)
+                tell()
+            else:
+                unit.output = self._desk.hide(getattr(what, "output", "")) or unit.output
+                self._active.pop(unit, None)
+        self._crew.settle(events)
+        if not events:
+            self._crew.wait(0.1)
 
 
 def _chance() -> float:
