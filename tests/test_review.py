@@ -301,3 +301,19 @@ def test_a_message_with_an_odd_receipt_was_sent(house: House) -> None:
     """)
     assert house.task("t").code == 0
     assert house.rows("SELECT status, receipt_json FROM outbox") == [("sent", "null")]
+
+
+def test_a_signal_that_python_drops_is_heard_all_the_same(house: House) -> None:
+    """What is raised while something is being destroyed goes nowhere; the next turn asks again."""
+    house.app("""
+        from agent_os.core import signals
+        @app.task(partition="day")
+        def days(ctx):
+            note(ctx.slot)
+            import threading
+            signals._asked[threading.main_thread().ident] = 15
+            time.sleep(0.2)
+    """)
+    house.clock.set("2026-11-22T09:00")
+    assert house.task("days", "--since", "2026-11-01", "--jobs", "1").code == 143
+    assert len(house.notes) < 5

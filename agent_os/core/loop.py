@@ -23,6 +23,7 @@ from .errors import (
 )
 from .machine import PATIENCE_SECONDS
 from .reasons import Cancelled, asked_wait, hint_of, trace_of, why
+from .signals import stop_if_asked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Loop:
         What is known of a unit changes inside it, so that what comes after it is claimed in the same transaction. If
         that fails, so does the whole run, and nobody has heard of anything.
         """
+        stop_if_asked()
         events = self._gather()
         is_renewal = self._desk.is_renewal_due()
         if events or is_renewal or self._may_start():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found, unused-ignore]  # `signal` without its enums: every start loads it
 import os
+from _thread import get_ident
 
 from .errors import Stopped
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
 NAMES = ("SIGTERM", "SIGHUP", "SIGINT")
+_asked: dict[int, int] = {}  # thread -> the signal that asked it to stop
+
+
+def stop_if_asked() -> None:
+    """Raise `Stopped` once more where it was raised already: Python drops what is raised while it cleans up."""
+    number = _asked.get(get_ident())
+    if number is not None:
+        raise Stopped(number)
 
 
 class StopSignals:
@@ -39,6 +48,7 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        _asked.pop(get_ident(), None)
         for number, before in self._before.items():
             _signal.signal(number, _signal.SIG_DFL if before is None else before)
 
@@ -51,4 +61,5 @@ class StopSignals:
             os._exit(128 + number)
         self._seen = True
         if not self._is_over:
+            _asked[get_ident()] = number
             raise Stopped(number)
