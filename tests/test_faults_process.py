@@ -24,7 +24,11 @@ from .world import FastClock
 
 ROOT = str(Path(files.__file__).parents[2])
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX"),
+    # What a signal raises while Python collects garbage is dropped, and pytest would call it an error.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ import pytest
 
 from tests.house import House
 
+# A signal may strike while Python collects garbage: what is raised there is dropped, and pytest would call it an error.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 SECRET = "abcdef1234567890abcd"
 
 
@@ -200,6 +203,7 @@ def test_a_limit_is_not_held_by_the_dead(house: House) -> None:
                     "INSERT INTO runs(id, plugin_name, status, started_at, task, invocation_id, owner, limits)"
                     " VALUES ('dead', 'x', 'running', '2026-01-01T00:00:00.000Z', 'x', 'i', '9.dead', ',one,')"
                 )
+            db.close()
         @app.task(after=plant, limits="one")
         def waits(ctx):
             note("had its turn")
@@ -220,6 +224,7 @@ CANCEL_ME = """
     def stray(ctx):
         with sqlite3.connect(here + "/agent_os.db", timeout=30) as db:
             db.execute("UPDATE runs SET cancel_at = 'now' WHERE id = ?", (ctx.run_id,))
+        db.close()
         deadline = time.monotonic() + 20
         while not os.path.exists(here + "/go") and time.monotonic() < deadline: time.sleep(0.01)
         try:
