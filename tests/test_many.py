@@ -109,8 +109,8 @@ def test_everyone_with_the_same_task_waits_for_their_turn(house: House) -> None:
 def test_of_many_with_the_same_slot_one_does_it(house: House) -> None:
     """overlap = skip: the others are told that it is running, or that there is nothing to do."""
     house.app(ONE_TASK.format("skip"))
-    codes, _ = at_once(house, 12, 2, lambda _: ["--task", "work", "--key", "november"])
-    assert set(codes) <= {0, 4}
+    codes, said = at_once(house, 12, 2, lambda _: ["--task", "work", "--key", "november"])
+    assert set(codes) <= {0, 4}, said
     assert house.notes == ["november"]
     assert settled(house) == Counter(success=1)
 
