@@ -7,12 +7,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from agent_os.core import db as db_module
 from agent_os.core import migrations, opening
+from agent_os.core.clock import Clock
 from agent_os.core.errors import AgentOSError, BusyError, ConfigError, StoreError
 from agent_os.core.opening import open_to_read, open_to_write
 from tests.fakes.clock import ManualClock
@@ -251,6 +253,30 @@ def test_many_processes_may_open_a_fresh_home_at_once(path: Path) -> None:
     db = open_to_read(str(path), clock=CLOCK)
     assert db.one("SELECT count(*) FROM meta WHERE name LIKE 'p%'") == (8,)
     db.close()
+
+
+def test_a_database_that_was_just_made_is_not_backed_up(tmp_path: Path) -> None:
+    """Who loses the race for a fresh file finds the schema made: there is no older version to keep a copy of."""
+    errors: list[BaseException] = []
+
+    def open_one(path: Path, gate: threading.Barrier) -> None:
+        gate.wait()
+        try:
+            open_to_write(str(path), clock=Clock()).close()
+        except BaseException as error:  # noqa: BLE001 (shown below)
+            errors.append(error)
+
+    for number in range(25):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        gate = threading.Barrier(6)
+        starters = [threading.Thread(target=open_one, args=(folder / "agent_os.db", gate)) for _ in range(6)]
+        for each in starters:
+            each.start()
+        for each in starters:
+            each.join()
+    assert errors == []
+    assert list(tmp_path.glob("*/*backup*")) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import sys
 from . import files
 from .clock import iso
 from .db import WAIT_SECONDS, Database, Identity, bring_back, failure, rescue
-from .errors import AgentOSError, ConfigError, ResourceError, StoreError, os_failure
+from .errors import ConfigError, ResourceError, StoreError, os_failure
 from .migrations import APPLICATION_ID, MIGRATIONS
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 OLDEST_SQLITE = (3, 24, 0)
-LOOKS = 40  # for the lock of whoever opens or closes, a twentieth of a second apart
 _JUST_MADE_BYTES = 2 * 65_536  # the first pages, whatever their size
 _MAGIC = b"SQLite format 3\x00"
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone")
@@ -63,7 +62,7 @@ def open_to_write(path: str, *, clock: Clock) -> Database:
         os.close(lock_fd)
         raise
     try:
-        version = _check_twice(db)
+        version = _check(db)
         _prepare(db)
         if version < len(MIGRATIONS):
             _migrate(db)
@@ -93,30 +92,10 @@ def _look(path: str, clock: Clock) -> tuple[Database, int]:
     """
     try:
         return _read(path, clock)
-    except StoreError:
-        if not os.path.exists(path + ".lock"):
-            raise
-        return _read_alone(path, clock)
     except ResourceError:
         if not _finish(path, clock):
             raise
     return _read(path, clock)
-
-
-def _read_alone(path: str, clock: Clock) -> tuple[Database, int]:
-    """As `_read`, while nobody writes, opens or closes: what only looked wrong in between does not look so any more."""
-    try:
-        held = _open_file(path + ".lock")
-    except AgentOSError:
-        return _read(path, clock)
-    try:
-        for _ in range(LOOKS):
-            if files.lock_fd(held, wait=False):
-                break
-            clock.sleep(0.05)
-        return _read(path, clock)
-    finally:
-        os.close(held)
 
 
 def _read(path: str, clock: Clock) -> tuple[Database, int]:
@@ -126,18 +105,6 @@ def _read(path: str, clock: Clock) -> tuple[Database, int]:
     except BaseException:
         db.close()
         raise
-
-
-def _check_twice(db: Database) -> int:
-    """As `_check`; what it refuses is looked at again while nobody else writes, opens or closes."""
-    try:
-        return _check(db)
-    except StoreError:
-        db.lock()
-    try:
-        return _check(db)
-    finally:
-        db.unlock()
 
 
 def _finish(path: str, clock: Clock) -> bool:
@@ -299,8 +266,7 @@ def _to_wal(db: Database) -> bool:
 
 def _migrate(db: Database) -> None:
     """Bring the schema up to date: a verified backup if there is data, then all steps and their record at once."""
-    if db.one("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'"):
-        _back_up(db)
+    _back_up_older(db)
     with db.atomic():
         db.run(
             "CREATE TABLE IF NOT EXISTS schema_migrations("
@@ -317,6 +283,16 @@ def _migrate(db: Database) -> None:
             db.many("INSERT INTO meta VALUES (?, ?)", [("instance", instance), ("commits", "0")])
         db.run(f"PRAGMA application_id = {APPLICATION_ID}")
         db.run(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _back_up_older(db: Database) -> None:
+    """Back up a database of an older version. Alone, and asked again: whoever was faster leaves nothing to keep."""
+    db.lock()
+    try:
+        if 0 < _check(db) < len(MIGRATIONS):
+            _back_up(db)
+    finally:
+        db.unlock()
 
 
 def _back_up(db: Database) -> None:
