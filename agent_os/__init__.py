@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
+    from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, moment_of, text_of
+    from .core.log_source import LogCollector
     from .core.model import Page, Record, Row
     from .core.money import shown
     from .core.text import table
@@ -31,14 +33,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "AgentOSError",
+    "Answer",
     "App",
     "Ask",
     "BusyError",
     "Collector",
     "ConfigError",
     "Context",
+    "Counts",
     "FencedError",
     "Gap",
+    "LogCollector",
     "Message",
     "Moments",
     "OpenHome",
@@ -57,17 +62,25 @@ __all__ = [
     "UsageError",
     "Window",
     "__version__",
+    "count_of",
+    "day_and_second",
+    "folder_of",
+    "moment_of",
     "open",
     "shown",
     "table",
+    "text_of",
 ]
 
 _ROOMS = {
+    "Answer": "core.log_events",
     "App": "core.app",
     "Ask": "core.app_values",
     "Collector": "core.collector",
     "Context": "core.context",
+    "Counts": "core.log_events",
     "Gap": "answers",
+    "LogCollector": "core.log_source",
     "Message": "core.app_values",
     "Moments": "core.days",
     "OpenHome": "api",
@@ -79,9 +92,14 @@ _ROOMS = {
     "RunResult": "answers",
     "TaskInfo": "answers",
     "Window": "core.days",
+    "count_of": "core.log_events",
+    "day_and_second": "core.log_events",
+    "folder_of": "core.log_events",
+    "moment_of": "core.log_events",
     "open": "api",
     "shown": "core.money",
     "table": "core.text",
+    "text_of": "core.log_events",
 }
 
 

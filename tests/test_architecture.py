@@ -22,13 +22,13 @@ RANKS = (
     "clock crontab errors groups migrations money redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " signals strict_json",
-    "app_code db dotenv http_request ini_file lock logger model printing process spec",
-    "config due ledger opening retry",
+    "app_code db dotenv http_request ini_file lock log_events log_tree logger model printing process spec",
+    "config due ledger log_reading log_store opening retry",
     "chronicle export http_answer http_connector ini journal logbook retention slots store survey",
     "http_client",
     "home",
     "app_values collector",
-    "app",
+    "app log_source",
     "apps context holes",
     "bodies living plan",
     "operations",
@@ -44,12 +44,13 @@ RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 LEAN = (
     *("", "core", "commands", "plugins"),
     *("main", "arguments", "exits", "wiring", "commands.run", "commands.report", "commands.self_check"),
-    *("plugins.openai", "plugins.anthropic", "core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
+    *("plugins.openai", "plugins.anthropic", "plugins.claude_code", "core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
     *("core.due", "core.journal", "core.machine", "core.plan", "core.retention", "core.slots"),
     *(
         "core.archive",
         "core.clock",
         "core.collector",
+        "core.log_source",
         "core.config",
         "core.days",
         "core.db",
@@ -113,7 +114,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|opening|columns|export|survey|retention)\.py"
+    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|log_store|opening|columns|export|survey|retention)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

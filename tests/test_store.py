@@ -237,7 +237,7 @@ def test_days_asked_for_in_vain_keep_what_was_stored(store: Store) -> None:
     keep(store, cost("2026-11-01", "1"))
     claimed = begin(store, "r2", days=("2026-11-01", "2026-11-09"))
     with store.db.atomic():
-        Slots(store.db).fail_days(claimed, ["2026-11-01", "2026-11-09"], reason="offline")
+        Slots(store.db).leave_days(claimed, ["2026-11-01", "2026-11-09"], "failed", reason="offline")
     assert store.db.all("SELECT key, status, attempts, reason FROM slots ORDER BY key") == [
         ("2026-11-01", "success", 2, "offline"),
         ("2026-11-02", "success", 1, ""),

@@ -6,6 +6,7 @@ Each body takes a `Work` and returns an `End`, or raises: TaskError says whether
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 from .context import SENDING, Context, Facts
 from .errors import (
@@ -169,11 +170,13 @@ def collect(work: Work) -> End:
         raise PermanentError(f"{work.task.name} has no collector")
     failure: Optional[BaseException] = None
     try:
-        for number, window in enumerate(work.windows, 1):
+        collector.prepare(work.call, say=work.say, today=work.open_day)
+        further = collector.further(work.windows, today=work.open_day)
+        for number, window in enumerate(chain(work.windows, further), 1):
             if work.stopped():
                 raise TransientError("it was stopped")
             if len(work.windows) > 1:
-                work.say(f"window {number} of {len(work.windows)}")
+                work.say(f"window {number} of {max(number, len(work.windows))}")
             try:
                 work.call("store", batch=collector.collect(window, open_day=work.open_day))
             except BaseException as error:  # noqa: BLE001 (a failing window does not harm the others)

@@ -11,7 +11,7 @@ from .errors import AgentOSError, ConfigError, KeyRefusedError, PermanentError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Optional
+    from typing import Any, Optional
 
     from .config import Settings
     from .days import Window
@@ -35,6 +35,8 @@ class Collector:
     currency = "USD"  # what the provider bills in; a day without charges is zero of it
     most_days = 31  # that one request may span
     history_days: Optional[int] = None  # how far back the provider answers; None: as far as is known, for ever
+    basis = "reported"  # what kind of money it gives
+    is_local = False  # whether it reads what is on this machine: without a key, without a request
 
     def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
         self.notes: list[str] = []
@@ -101,6 +103,13 @@ class Collector:
         """Close the connection that was kept open between requests."""
         if self._http:
             self._http.close()
+
+    def prepare(self, ask: Callable[..., Any], *, say: Callable[[str], None], today: str) -> None:
+        """Called before the first window of a run: `ask` does an operation of the run's writer, `say` shows a word."""
+
+    def further(self, asked: Sequence[Window], *, today: str) -> Iterable[Window]:  # noqa: ARG002 (others do)
+        """Windows that have to be asked for too, known only when those that were planned have been."""
+        return ()
 
     # what a provider's file says
 

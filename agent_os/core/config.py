@@ -39,6 +39,7 @@ KNOWN = (
     Setting("AGENT_OS_APPS", "", "apps to load: paths or module names, separated by commas or lines"),
     Setting("AGENT_OS_LIMITS", "", "named limits, as openai = 1"),
     Setting("AGENT_OS_JOBS", "8", "how many tasks run side by side"),
+    Setting("AGENT_OS_PROJECT_NAMES", "yes", "whether names of project folders are kept from local logs"),
     Setting("AGENT_OS_RETENTION_DAYS", "400", "how many days the history is kept; results are kept for ever"),
 )
 
@@ -88,6 +89,13 @@ class Settings:
             f"{name} is {value[:40]!r} (from {source}), not a whole number from {least} to {most}",
             hint=f"correct {name} or leave it out: the default is {self._defaults.get(name, 'none')}",
         )
+
+    def is_yes(self, name: str) -> bool:
+        """The value as yes or no. Raises ConfigError."""
+        value, source = self.find(name)
+        if value.lower() in ("yes", "true", "on", "1", "no", "false", "off", "0"):
+            return value.lower() in ("yes", "true", "on", "1")
+        raise ConfigError(f"{name} is {value[:40]!r} (from {source})", hint="it is yes or no")
 
     def path(self, name: str) -> str:
         """The value as an absolute path; a relative one is meant from the home. `""` stays `""`."""

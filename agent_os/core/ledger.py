@@ -13,11 +13,14 @@ from .model import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Optional
 
     from .db import Database
     from .model import Batch
 
 COLUMNS = ", ".join(Record._fields)
+_BASES = ("reported", "imported", "estimated", "")  # the best first: never are two added
+_rank = _BASES.index
 _MARKS = ", ".join("?" * len(Record._fields))
 _HASHED_AT_ONCE = 2000  # lines turned into canonical text at a time: bounds memory
 _encode = JSONEncoder(separators=(",", ":")).encode
@@ -36,25 +39,56 @@ class Change:
 
 
 class Headline:
-    """What one day comes to: tokens, and money by currency in 10^-9 units (of one basis)."""
+    """What one day of a provider comes to, apart by basis: the best one there is makes the headline."""
 
-    __slots__ = ("lines", "money", "tokens")
+    __slots__ = ("bases", "lines")
 
     def __init__(self) -> None:
-        self.tokens = 0
-        self.money: dict[str, int] = {}
         self.lines = 0
+        self.bases: dict[str, Figures] = {}
 
     def add(self, record: Record) -> None:
         """Count one line in."""
         self.lines += 1
+        figures = self.bases.get(record.basis)
+        if figures is None:
+            figures = self.bases[record.basis] = Figures()
+        figures.add(record)
+
+    def of(self, *, basis: str, currency: str, before: tuple[str, str]) -> tuple[int, Optional[int], str, str, int]:
+        """(tokens, cost_nano, currency, basis, unpriced tokens) of a day that a source of this basis answered.
+
+        `before`: currency and basis of what stood there: a better basis stays, also where it has no line.
+        """
+        best = min((basis, before[1], *self.bases), key=_rank)
+        own = currency if best == basis else before[0]
+        figures = self.bases.get(best) or Figures()
+        code, nano = figures.main(own)
+        is_unknown = not figures.money and (figures.unpriced or (best == "imported" and figures.tokens))
+        return figures.tokens, None if is_unknown else nano, code, best, figures.unpriced
+
+
+class Figures:
+    """Tokens, and money by currency in 10^-9 units, of one basis; `unpriced` tokens are in no money."""
+
+    __slots__ = ("money", "tokens", "unpriced")
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.unpriced = 0
+        self.money: dict[str, int] = {}
+
+    def add(self, record: Record) -> None:
+        """Count one line in."""
         if record.kind == "cost":
             self.money[record.currency] = self.money.get(record.currency, 0) + (record.amount_nano or 0)
         elif record.unit == "tokens" and isinstance(record.quantity, int):
             self.tokens += record.quantity
+            if record.basis == "estimated" and not record.price:
+                self.unpriced += record.quantity
 
     def main(self, currency: str) -> tuple[str, int]:
-        """The currency and amount of the headline: the provider's own currency, else the only other one there is."""
+        """The currency and amount of the headline: the source's own currency, else the only other one there is."""
         if currency in self.money or not self.money:
             return currency, self.money.get(currency, 0)
         return min(self.money.items())
@@ -150,30 +184,34 @@ class Ledger:
         before = {
             row[0]: row[1:]
             for row in self._db.all(
-                "SELECT date, day_status, tokens, cost_nano, currency FROM results"
+                "SELECT date, day_status, tokens, cost_nano, currency, basis, unpriced_tokens FROM results"
                 " WHERE provider = ? AND date >= ? AND date < ?",
                 (batch.provider, batch.window.start, batch.window.end),
             )
         }
         rows = []
         for day, headline in headlines.items():
-            currency, nano = headline.main(batch.currency)
             status = status_of(day, batch.observed_at[:10])
+            stood = before.get(day, ("", 0, 0, "", "", 0))
+            figures = headline.of(basis=batch.basis, currency=batch.currency, before=stood[3:5])
             if day not in before:
                 change.new_days.append(day)
             elif day in touched and before[day][0] != "open":
                 change.restated_days.append(day)
-            if day in touched or before.get(day) != (status, headline.tokens, nano, currency):
+            if day in touched or stood != (status, *figures):
+                tokens, nano, *rest = figures
                 raw = f'{{"batch": {batch_id}, "lines": {headline.lines}}}'
-                head = (run_id, batch.provider, day, headline.tokens, nano / 10**9, raw, batch.observed_at)
-                rows.append((*head, nano, currency, "reported", status, batch.observed_at))
+                cost = None if nano is None else nano / 10**9
+                head = (run_id, batch.provider, day, tokens, cost, raw, batch.observed_at)
+                rows.append((*head, nano, *rest, status, batch.observed_at))
         self._db.many(
             "INSERT INTO results(run_id, provider, date, tokens, cost, raw_json, created_at,"
-            " cost_nano, currency, basis, day_status, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " cost_nano, currency, basis, unpriced_tokens, day_status, updated_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT(provider, date) DO UPDATE SET run_id = excluded.run_id, tokens = excluded.tokens,"
             " cost = excluded.cost, raw_json = excluded.raw_json, cost_nano = excluded.cost_nano,"
-            " currency = excluded.currency, basis = excluded.basis, day_status = excluded.day_status,"
-            " updated_at = excluded.updated_at",
+            " currency = excluded.currency, basis = excluded.basis, unpriced_tokens = excluded.unpriced_tokens,"
+            " day_status = excluded.day_status, updated_at = excluded.updated_at",
             rows,
         )
 
@@ -182,12 +220,13 @@ def link_of(before: str, head: Sequence[str], *, added: Iterable[Sequence[Any]],
     """The link of one batch: SHA-256 over the link before it, its head, its lines in order, and the ids it closed.
 
     Each of the four stands on a line of its own, the last three as JSON (ASCII, no spaces), so that anyone can
-    compute it again from the tables.
+    compute it again from the tables. A line without a price ends before it, as all lines did before there were prices.
     """
     digest = sha256(f"{before}\n{_encode(list(head))}\n[".encode("ascii"))
     lines, comma = iter(added), ""
     for block in iter(lambda: list(islice(lines, _HASHED_AT_ONCE)), []):
-        digest.update(f"{comma}{_encode(block)[1:-1]}".encode("ascii"))
+        plain = [line if line[-1] else line[:-1] for line in block]
+        digest.update(f"{comma}{_encode(plain)[1:-1]}".encode("ascii"))
         comma = ","
     digest.update(f"]\n{_encode(list(closed))}\n".encode("ascii"))
     return digest.hexdigest()

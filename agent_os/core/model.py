@@ -26,7 +26,8 @@ class Record(NamedTuple):
     """One normalized fact of one UTC day, in the order of the columns of `result_lines`.
 
     `kind` is `cost` (then `amount_nano` and `currency` are set) or `usage` (then `quantity` and `unit` are).
-    A dimension that the provider did not give is `''`.
+    A dimension that the provider did not give is `''`. `price` is the id of the price that an estimated line was priced
+    with; an estimated line of tokens without one is unpriced, and never counts as free.
     """
 
     date: str
@@ -47,6 +48,7 @@ class Record(NamedTuple):
     amount_nano: Optional[int]
     currency: str
     basis: str
+    price: str = ""
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -223,7 +225,8 @@ def _day(value: Json) -> Optional[str]:
 class Batch(NamedTuple):
     """All that one source said of one window, complete and checked. Storing it replaces those days.
 
-    `days` are the days that were answered: the whole window, but for the open day where a provider left it out.
+    `basis` is the kind of money that it gives. `days` are the days that were answered: the whole window, but for the
+    open day where a provider left it out. `silent` are days of which it was asked and cannot tell: no log reaches back.
     `reports` are those that answered: lines of a report that the organization does not have (any more) stay.
     """
 
@@ -237,3 +240,6 @@ class Batch(NamedTuple):
     pages: Sequence[Page]
     currency: str
     notes: Sequence[str]
+    basis: str = "reported"
+    silent: Sequence[str] = ()
+    prices: Sequence[Any] = ()  # those that its lines were priced with

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from .db import Database
     from .journal import Journal
+    from .log_store import LogStore
+    from .log_tree import FileState
     from .logger import Log
     from .plan import Unit
     from .slots import Claimed, Slots
@@ -32,8 +34,12 @@ if TYPE_CHECKING:
             """Raise PermanentError for a text that holds one."""
 
 
-OPERATIONS = ("step", "effect", "intend", "conclude", "messages", "message", "store", "refuse")
+OPERATIONS = (
+    *("step", "effect", "intend", "conclude", "messages", "message", "store", "refuse"),
+    *("log_files", "keep_log", "log_sums", "first_log_day", "changed_log_days"),
+)
 MESSAGES_AT_ONCE = 500
+SILENT = "no log reaches back to this day"
 
 
 class Operations:
@@ -88,11 +94,16 @@ class Operations:
         """Replace the days of a batch by its records, and resolve their slots."""
         from .ledger import Ledger
 
+        self._desk.slots.leave_days(self._claimed, batch.silent, "skipped", reason=SILENT, read_at=batch.observed_at)
+        unit.notes += [note for note in batch.notes if note not in unit.notes]
+        if not batch.days:
+            return
         change = Ledger(self._desk.db).store(batch, run_id=unit.run_id)
         self._desk.slots.resolve(self._claimed, batch.days, "success", reason="", read_at=batch.observed_at)
+        if unit.collector and unit.collector.is_local:
+            self._log(unit).settle(batch.days)
         unit.new_days += change.new_days
         unit.restated_days += change.restated_days
-        unit.notes += [note for note in batch.notes if note not in unit.notes]
         self._desk.log.info(
             "window.stored", f"{unit.provider}: {batch.window} stored", task=unit.task.name, run=unit.run_id,
             days=len(batch.days), new=len(change.new_days), restated=change.restated_days, added=change.added,
@@ -107,4 +118,31 @@ class Operations:
             "window.failed", f"{unit.provider}: {window} failed", task=unit.task.name, run=unit.run_id,
             window=str(window), kind=type(error).__name__, error=reason, **evidence,
         )  # fmt: skip
-        self._desk.slots.fail_days(self._claimed, list(window), reason=self._desk.hide(reason))
+        self._desk.slots.leave_days(self._claimed, list(window), "failed", reason=self._desk.hide(reason))
+
+    # local logs
+
+    def _log(self, unit: Unit) -> LogStore:
+        from .log_store import LogStore
+
+        return LogStore(self._desk.db, unit.provider)
+
+    def log_files(self, unit: Unit) -> dict[bytes, FileState]:
+        """How far each file of the log was read."""
+        return self._log(unit).files()
+
+    def keep_log(self, unit: Unit, *, events: Any, files: Any, last_wins: bool) -> None:
+        """Keep answers that were read, and how far."""
+        self._log(unit).keep(events, files, last_wins=last_wins)
+
+    def log_sums(self, unit: Unit, *, window: Any) -> tuple[str, list[tuple[Any, ...]]]:
+        """The instant, and what the answers of some days add up to now."""
+        return self._desk.db.now(), self._log(unit).sums(window)
+
+    def first_log_day(self, unit: Unit) -> Optional[str]:
+        """The first day that any answer of the log was on."""
+        return self._log(unit).first_day()
+
+    def changed_log_days(self, unit: Unit) -> list[str]:
+        """The days whose sums have changed and are not stored yet."""
+        return self._log(unit).changed_days()

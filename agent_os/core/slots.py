@@ -340,11 +340,13 @@ class Slots:
         if output:
             self._db.run("INSERT OR REPLACE INTO outputs VALUES (?, ?)", (run_id, output))
 
-    def fail_days(self, claimed: Claimed, days: Iterable[str], *, reason: str) -> None:
+    def leave_days(
+        self, claimed: Claimed, days: Iterable[str], status: str, *, reason: str, read_at: Optional[str] = None
+    ) -> None:
         """Days that were asked for in vain; one that was read before stays read, and what was stored of it counts."""
         for day in days:
             row = self._db.one("SELECT read_at FROM slots WHERE task = ? AND key = ?", (claimed.task, day))
-            self.resolve(claimed, (day,), "success" if row and row[0] else "failed", reason=reason)
+            self.resolve(claimed, (day,), "success" if row and row[0] else status, reason=reason, read_at=read_at)
 
     def may_cancel(self, task: str, owner: str) -> bool:
         """Whether a runner has a run of a task whose end nobody has asked for yet."""

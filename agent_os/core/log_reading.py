@@ -1,0 +1,216 @@
+"""One reading of a local log: goes through what was added, hands it to the log's reader, and has the answers kept.
+
+Answers and how far they were read are committed together, some thousands at a time: a reading that is cut short goes
+on where it was.
+"""
+
+from __future__ import annotations
+
+from .log_events import Copies, Event, Group, context_of, key_of
+from .log_tree import Faults, FileState, LogFile, document_of, files_below, parts_of, start_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, BinaryIO, Optional, Protocol
+
+    from .log_events import Answer
+    from .log_tree import Part
+
+    class Source(Protocol):
+        """A local log, as far as a reading needs it: what `LogCollector` says of it."""
+
+        name: str
+        vendor: str
+        markers: tuple[bytes, ...]
+        last_wins: bool
+
+        @property
+        def roots(self) -> list[str]:
+            """The folders of the log."""
+
+        def matches(self, path: str) -> bool:
+            """Whether a file is one of the log."""
+
+        def is_document(self, path: str) -> bool:
+            """Whether a file is one JSON document."""
+
+        def messages(self, data: Any) -> Iterable[Any]:
+            """What a line tells of."""
+
+        def answer(self, message: Any, carry: dict[str, Any], *, path: str) -> Optional[Answer]:
+            """The answer that a message tells of."""
+
+
+KEPT_AT_ONCE = 20_000  # answers, or files, that are committed together
+TOLD_FROM_BYTES = 16 * 2**20  # less is read before anyone could look
+LONG_LINE = 100_000
+LONGEST_STORED = 200  # characters of a name
+_BAR = 20
+
+
+class Reading:
+    """What one reading has found; the reader of a log adds to it."""
+
+    def __init__(
+        self,
+        source: Source,
+        ask: Callable[..., Any],
+        *,
+        say: Callable[[str], None],
+        today: str,
+        has_projects: bool,
+    ) -> None:
+        from .days import add_days
+
+        self.faults = Faults()
+        self._source = source
+        self._ask = ask
+        self._say = say
+        self._last_day = add_days(today, 1)  # later ones are a clock's mistake
+        self._has_projects = has_projects
+        self._copies = Copies(last_wins=source.last_wins)
+        self._states: dict[bytes, FileState] = {}
+        self._groups: dict[Group, Group] = {}
+        self._known: Optional[dict[bytes, FileState]] = None
+        self._told = self._done = self._total = 0
+
+    def add(self, answer: Answer) -> None:
+        """Take in one copy of one answer. ValueError for one without an id."""
+        (day, at), counts = answer.moment, answer.counts
+        if not answer.message:
+            raise ValueError("an answer without an id")
+        if not "2020" < day <= self._last_day:
+            self.faults.count("answers at a time that cannot be (is the clock right?)")
+            return
+        size = sum(counts) - counts.output - counts.web_search
+        group = Group(
+            day, (answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
+            _name(answer.model), _name(answer.tier), context_of(size), _name(answer.region),
+        )  # fmt: skip
+        group = self._groups.setdefault(group, group)
+        key = key_of(self._source.name, answer.message, answer.request)
+        self._copies.add(Event(key, at, answer.is_side, group, counts))
+
+    def read_files(self) -> None:
+        """Read what was added to the files of the log."""
+        known = self.known()
+        changed = [
+            file
+            for root in self._source.roots
+            for file in files_below(root, self._source.matches, self.faults)
+            if not file.is_as(known.get(file.key))
+        ]
+        self._total = sum(max(0, file.size - _offset(known.get(file.key))) for file in changed)
+        for file in changed:
+            self._read(file, known.get(file.key))
+            if len(self._copies) >= KEPT_AT_ONCE or len(self._states) >= KEPT_AT_ONCE:
+                self.flush()
+
+    def known(self) -> dict[bytes, FileState]:
+        """How far each file was read before."""
+        if self._known is None:
+            self._known = self._ask("log_files")
+        return self._known
+
+    def remember(self, file: LogFile, state: FileState) -> None:
+        """How far a file is read now; kept together with the answers."""
+        self._states[file.key] = state
+
+    def flush(self) -> None:
+        """Have everything that was found so far kept."""
+        if self._states or len(self._copies):
+            events = list(self._copies.events())
+            self._ask("keep_log", events=events, files=self._states, last_wins=self._source.last_wins)
+            self._copies, self._states = Copies(last_wins=self._source.last_wins), {}
+
+    def _read(self, file: LogFile, state: Optional[FileState]) -> None:
+        from json import dumps, loads
+
+        try:
+            with open(file.path, "rb") as stream:
+                start = start_of(file, state, stream)
+                carry = loads(state.carry) if state and start else {}
+                end = file.state(offset=start, tail=state.tail if state and start else b"", carry=dumps(carry))
+                for part in self._parts(stream, file, start):
+                    if part.is_rest:  # it may be going on: read again next time, from where it begins
+                        self._take_in(file, part, loads(end.carry))
+                        continue
+                    self._take_in(file, part, carry)
+                    end = end._replace(offset=part.offset, tail=part.tail, carry=dumps(carry))
+                    if len(self._copies) >= KEPT_AT_ONCE:
+                        self.remember(file, end._replace(size=-1))  # not whole yet: looked at again if this ends here
+                        self.flush()
+                self.remember(file, end)
+        except FileNotFoundError:
+            self.faults.count("files that vanished")
+        except OSError:
+            self.faults.count("files that cannot be read")
+
+    def _parts(self, stream: BinaryIO, file: LogFile, start: int) -> Iterator[Part]:
+        parts: Iterable[Part]
+        if self._source.is_document(file.path):
+            parts = document_of(stream, file, self.faults)
+        else:
+            parts = parts_of(stream, start, self.faults)
+        offset = start
+        for part in parts:
+            yield part
+            self._done += part.offset - offset
+            offset = part.offset
+            self._tell()
+
+    def _take_in(self, file: LogFile, part: Part, carry: dict[str, Any]) -> None:
+        """The answers in some lines; what cannot be read of them is counted, and the others are read."""
+        messages, answer, path = self._source.messages, self._source.answer, file.path
+        for data in self._objects(part.lines, is_rest=part.is_rest):
+            for message in messages(data):
+                try:
+                    found = answer(message, carry, path=path)
+                    if found is not None:
+                        self.add(found)
+                except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
+                    self.faults.count("answers whose figures cannot be")
+
+    def _objects(self, lines: Sequence[bytes], *, is_rest: bool) -> Iterator[Any]:
+        """The lines that can tell something, parsed."""
+        markers = self._source.markers
+        for line in lines:
+            if markers and not any(marker in line for marker in markers):
+                if line[:1] != b"{" and line.strip() and not is_rest:
+                    self.faults.count("lines that are no JSON")
+                continue
+            try:
+                yield parsed(line)
+            except (ValueError, RecursionError):
+                if not is_rest:
+                    self.faults.count("lines that are no JSON")
+
+    def _tell(self) -> None:
+        share = self._done * 100 // self._total if self._total else 100
+        if self._total >= TOLD_FROM_BYTES and share != self._told:
+            self._told = share
+            full = min(_BAR, share * _BAR // 100)
+            bar = "#" * full + "-" * (_BAR - full)
+            self._say(f"[{bar}] {share} % of {self._total // 2**20} MB of logs")
+
+
+def _offset(state: Optional[FileState]) -> int:
+    return state.offset if state else 0
+
+
+def parsed(line: bytes) -> Any:
+    """A line as JSON. ValueError, RecursionError for what is none; never minutes over a number of a million digits."""
+    from json import loads
+
+    text = line.decode("utf-8", "replace")
+    return loads(text, parse_int=_whole) if len(text) > LONG_LINE else loads(text)
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) < 20 else -1
+
+
+def _name(text: str) -> str:
+    """A name as it can be stored: bounded, and without what is no text."""
+    return text[:LONGEST_STORED] if text.isascii() else text[:LONGEST_STORED].encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,163 @@
+"""What the file of a local log is made from: a collector that reads what tools wrote on this machine, without a key.
+
+The kernel does the rest: which files have grown, each answer once, sums by day, the estimate. What is kept of a line
+is in `log_events`; what is handed on as a page is the sums of a window and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .collector import Collector, check
+from .days import add_days, windows
+from .errors import PermanentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, Optional
+
+    from .days import Window
+    from .log_events import Answer
+    from .log_reading import Reading
+    from .model import Batch, Json, Page, Record
+
+REPORT = "log"
+_DIMENSIONS = ("account", "project", "model", "tier", "context", "region")
+_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write")
+
+
+class LogCollector(Collector):
+    """A local log as a source. Subclasses say where it lies, and in `answer` what its lines mean."""
+
+    is_local = True
+    basis = "estimated"
+    folders: tuple[str, ...] = ()  # below the home directory; each is looked for
+    folder_setting = ""  # names other folders in their place, separated by commas
+    path = ""  # of an account: where its log lies
+    vendor = ""  # whose models the log is about, where its lines do not say
+    markers: tuple[bytes, ...] = ()  # a line that holds none of them tells nothing; without any, every line is read
+    last_wins = False  # of two copies of an answer: the one that was read last, not the heavier one
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._ask: Optional[Callable[..., Any]] = None
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders of this log that there are."""
+        return [folder for folder in self._named() if os.path.isdir(folder)]
+
+    def _named(self) -> list[str]:
+        """The folders in which the log may lie: those that were set, else where the tool keeps it by itself."""
+        home = self._settings.environment().get("HOME") or os.path.expanduser("~")
+        named = self.path or (self._settings.get(self.folder_setting) if self.folder_setting else "")
+        folders = [part.strip() for part in named.split(",") if part.strip()] if named else list(self.folders)
+        whole = [os.path.join(home, each[2:]) if each.startswith("~/") else each for each in folders]
+        return list(dict.fromkeys(os.path.abspath(os.path.join(home, each)) for each in whole))
+
+    @property
+    def disabled(self) -> str:
+        if self.roots:
+            return ""
+        home = self._settings.environment().get("HOME", "")
+        return "disabled: there is no log at " + " or ".join(shortened(each, home) for each in self._named())
+
+    # what its file says
+
+    def matches(self, path: str) -> bool:
+        """Whether a file is one of the log; `path` is meant from the folder, with /."""
+        raise NotImplementedError
+
+    def is_document(self, path: str) -> bool:  # noqa: ARG002 (for those that override it)
+        """Whether a file is one JSON document, and not one a line."""
+        return False
+
+    def messages(self, data: Json) -> Iterable[Json]:
+        """What one line, or one document, tells of; each is handed to `answer`."""
+        return (data,)
+
+    def answer(self, message: Json, carry: dict[str, Any], *, path: str) -> Optional[Answer]:
+        """The answer that a message tells of, if it does. ValueError where its figures cannot be.
+
+        `carry` is what is remembered of the file from line to line: JSON, {} at its start.
+        """
+        raise NotImplementedError
+
+    def kept_days(self) -> int:
+        """For how many days back the tool still has all its files; 0: for ever. Before, a silent day is no zero."""
+        return self.history_days or 0
+
+    def gather(self, found: Reading) -> None:
+        """Read whatever was added since the last time. For a log that is more than files, to be extended."""
+        found.read_files()
+
+    # what the kernel does for it
+
+    def prepare(self, ask: Callable[..., Any], *, say: Callable[[str], None], today: str) -> None:
+        from .log_reading import Reading
+
+        self._ask = ask
+        has_projects = self._settings.is_yes("AGENT_OS_PROJECT_NAMES")
+        found = Reading(self, ask, say=say, today=today, has_projects=has_projects)
+        self.gather(found)
+        found.flush()
+        self.notes = found.faults.sentences()
+
+    def further(self, asked: Sequence[Window], *, today: str) -> Iterator[Window]:
+        known = {day for window in asked for day in window}
+        yield from windows([day for day in self._asked("changed_log_days") if day not in known], today=today)
+
+    def fetch(self, window: Window) -> Iterator[Page]:
+        from json import dumps
+
+        from .log_events import Counts, Group
+        from .model import Page
+
+        seen_at, rows = self._asked("log_sums", window=window)
+        days: dict[str, list[dict[str, Any]]] = {day: [] for day in window}
+        for row in rows:
+            days[row[0]].append(dict(zip((*Group._fields, "requests", *Counts._fields), row)))
+        body = dumps({"source": self.name, "days": days}, separators=(",", ":")).encode("ascii")
+        yield Page(REPORT, f"local:{self.name}", "", seen_at, body, list(days.items()))
+
+    def normalize(self, page: Page) -> Iterator[Record]:
+        for row in page.rows():
+            where = {name: row.text(name) for name in _DIMENSIONS}
+            for kind in _KINDS:
+                if count := row.count(kind):
+                    yield row.usage(count, "tokens", {**where, "token_type": kind})._replace(basis=self.basis)
+            if searches := row.count("web_search"):
+                yield row.usage(searches, "calls", {**where, "cost_type": "web_search"})._replace(basis=self.basis)
+            yield row.usage(row.count("requests"), "requests", where)._replace(basis=self.basis)
+
+    def collect(self, window: Window, *, open_day: str) -> Batch:
+        from .model import Batch
+
+        pages = list(self.fetch(window))
+        records = [record for page in pages for record in self.normalize(page)]
+        told = {record.date for record in records}
+        days = [day for day in window if day in told or self._first(open_day) <= day <= open_day]
+        check(self.name, records)
+        return Batch(
+            provider=self.name, task=self.task, window=window, days=days, reports={REPORT}, basis=self.basis,
+            observed_at=pages[0].seen_at, records=records, pages=[page._replace(buckets=()) for page in pages],
+            currency=self.currency, notes=list(self.notes),
+            silent=[day for day in window if day not in days and day <= open_day],
+        )  # fmt: skip
+
+    def _first(self, today: str) -> str:
+        """The first day of which the log can say that nothing was done: it has to go back that far, and be kept."""
+        first: str = self._asked("first_log_day") or "9999"
+        kept = self.kept_days()
+        return max(first, add_days(today, -kept)) if kept else first
+
+    def _asked(self, question: str, **given: Any) -> Any:
+        if self._ask is None:
+            raise PermanentError(f"{self.name} was asked for a window before its log was read")
+        return self._ask(question, **given)
+
+
+def shortened(path: str, home: str) -> str:
+    """A path for people: ~ for the home directory."""
+    return "~" + path[len(home) :] if home and path.startswith(home + os.sep) else path
