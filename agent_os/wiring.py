@@ -75,9 +75,12 @@ def runner_of(home: Home, setup: Setup, *, is_live: bool = False) -> Runner:
 
 
 def targets_of(name: str, setup: Setup) -> list[str]:
-    """The tasks that a name means: itself, or for `run_all` every collector. Raises UsageError for an unknown one."""
+    """The tasks that a name means: itself, or for `run_all` every collector that is set up, and those that should be.
+
+    Raises UsageError for an unknown one.
+    """
     if name == RUN_ALL:
-        return sorted(setup.collectors)
+        return sorted(task for task, each in setup.collectors.items() if each.is_expected or not each.disabled)
     if name in setup.tasks:
         return [name]
     from .core.errors import UsageError

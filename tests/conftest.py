@@ -85,3 +85,14 @@ def _only_this_machine(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_ex)
     monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_at_home(monkeypatch, tmp_path_factory):
+    """No log of whoever runs the tests is read: their home directory is an empty one."""
+    empty = tmp_path_factory.getbasetemp() / "nobody"
+    empty.mkdir(exist_ok=True)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(empty))
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_DATA_DIR", "OPENCODE_DATA_DIR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from house import Answer, House
 from agent_os import arguments
 from agent_os.core.clock import Clock
 from agent_os.main import main
+from tests.fakes.environment import bare
 
 PACKAGE = arguments.__name__.rpartition(".")[0]  # under the name that it really has
 BESIDE = ("-wal", "-shm", ".lock", ".py")  # what stands beside a database, and what Python leaves
@@ -66,7 +66,7 @@ class AppHome(House):
         """Run the program in a process of its own, by the clock of the machine."""
         return subprocess.Popen(
             [sys.executable, "-m", PACKAGE, *self._words(words, app=True), "--quiet"],
-            cwd=self.folder, env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            cwd=self.folder, env=bare(),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

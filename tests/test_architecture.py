@@ -44,7 +44,8 @@ RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 LEAN = (
     *("", "core", "commands", "plugins"),
     *("main", "arguments", "exits", "wiring", "commands.run", "commands.report", "commands.self_check"),
-    *("plugins.openai", "plugins.anthropic", "plugins.claude_code", "core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
+    *("plugins.openai", "plugins.anthropic", "plugins.claude_code"),
+    *("core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
     *("core.due", "core.journal", "core.machine", "core.plan", "core.retention", "core.slots"),
     *(
         "core.archive",
@@ -114,7 +115,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|log_store|opening|columns|export|survey|retention)\.py"
+    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|log_store|opening|columns|export|survey"
+    r"|retention)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

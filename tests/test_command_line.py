@@ -20,6 +20,7 @@ from agent_os.arguments import COMMON, RUN, VERBS, Arguments, help_text, parse
 from agent_os.core.errors import UsageError
 from agent_os.main import main
 from agent_os.sandbox.server import Sandbox
+from tests.fakes.environment import bare
 
 ROOT = Path(arguments.__file__).parent.parent
 
@@ -28,7 +29,7 @@ def start(*words: str, home: Path, **environ: str) -> subprocess.Popen[bytes]:
     """The program in a process of its own, with nothing in its environment but what is given."""
     return subprocess.Popen(
         [sys.executable, "-m", "agent_os", *words, "--home", str(home)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": str(ROOT), **environ}, cwd=home,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=bare(**environ), cwd=home,
     )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def test_a_deleted_current_directory_is_a_sentence(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     code = f"import os; os.mkdir({str(gone)!r}); os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})\n"
     code += "import sys; from agent_os.main import main; sys.exit(main(['tasks']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env={"PYTHONPATH": str(ROOT)}, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=bare(), check=False)
     assert done.returncode == 3
     assert b"--home" in done.stderr
     assert b"Traceback" not in done.stderr
@@ -215,7 +216,7 @@ def test_output_that_cannot_be_written_is_exit_7(tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         process = subprocess.Popen(
             [sys.executable, "-m", "agent_os", "results", "--home", str(tmp_path)],
-            stdout=full, stderr=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)},
+            stdout=full, stderr=subprocess.PIPE, env=bare(),
         )  # fmt: skip
         _, err = process.communicate()
     assert process.returncode == 7
@@ -339,9 +340,7 @@ def test_an_export_to_a_terminal_cannot_steer_it(tmp_path: Path) -> None:
         assert main(["--task", "run_all", "--quiet", "--home", str(tmp_path)]) == 0
     words = [sys.executable, "-m", "agent_os", "--task", "export", "--table", "lines", "--out", "-", "--quiet"]
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*words, "--home", str(tmp_path)], stdout=theirs, env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([*words, "--home", str(tmp_path)], stdout=theirs, env=bare(), stdin=subprocess.DEVNULL)
     os.close(theirs)
     seen = b""
     while True:

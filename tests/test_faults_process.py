@@ -18,6 +18,7 @@ from agent_os.core.errors import BusyError
 from agent_os.core.opening import open_to_write
 from agent_os.main import main
 from agent_os.sandbox.server import Sandbox
+from tests.fakes.environment import bare
 
 from .test_command_line import collected, finish, start, write_env
 from .world import FastClock
@@ -42,7 +43,7 @@ def limited(home: Path, limit: str, *words: str) -> tuple[int, str, str]:
     line = f'ulimit {limit} && exec "$0" -S "$@"'
     process = subprocess.Popen(
         ["/bin/sh", "-c", line, sys.executable, "-m", "agent_os", *words, "--home", str(home)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": ROOT}, cwd=home,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=bare(), cwd=home,
     )  # fmt: skip
     return finish(process)
 
@@ -122,7 +123,7 @@ def test_a_stderr_that_takes_nothing_does_not_change_the_exit_code(
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "agent_os", *words, "--home", str(tmp_path)], stdout=subprocess.DEVNULL, stderr=full,
-            env={"PYTHONPATH": ROOT}, check=False,
+            env=bare(), check=False,
         )  # fmt: skip
     assert done.returncode == (2 if "nonsense" in words else 0)
 

@@ -25,7 +25,7 @@ from agent_os.core.opening import open_to_read, open_to_write
 from agent_os.main import main
 from agent_os.sandbox.server import Sandbox
 
-from .test_command_line import ROOT
+from .fakes.environment import bare
 from .world import Answer, FastClock, World
 
 APP = '''
@@ -162,7 +162,7 @@ class House:
         """Run the program in a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "agent_os", *words, "--home", str(self.home), "--app", str(self.app)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}, cwd=self.home,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=bare(), cwd=self.home,
         )  # fmt: skip
 
     def day(self, back: int) -> str:

@@ -71,7 +71,8 @@ def _step(title: str, home: str, *, task: str, out: str = "") -> int:
     if sys.stdout:
         sys.stdout.flush()
     step = Arguments()
-    step.home, step.task, step.environ, step.quiet = home, task, {}, False
+    step.home, step.task, step.quiet = home, task, False
+    step.environ = {"HOME": home, "USERPROFILE": home}  # and no log of this user
     step.out = out or None
     step.hushed = True
     try:

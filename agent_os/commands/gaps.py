@@ -83,7 +83,10 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
     collector = setup.collectors.get(task.name)
     if collector:
         today = home.clock.today()
-        span = order.span(today=today, first=store.first_day(task.name))
+        first = store.first_day(task.name)
+        if first is None and collector.disabled and not collector.is_expected:
+            return []  # nobody has it, and nobody ever had
+        span = order.span(today=today, first=first)
         return holes_of_collector(
             collector, rows, reads=store.reads(task.name, span), span=span, today=today,
             reach=add_days(today, -CATCH_UP_DAYS), is_alive=is_alive,

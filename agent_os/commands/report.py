@@ -110,7 +110,7 @@ def show_collectors(units: Sequence[Unit]) -> None:
 
     header = ("provider", "result", "days new", "restated", "missing", "tokens", "cost", "time")
     rows: list[tuple[str, ...]] = []
-    for unit in units:
+    for unit in sorted(units, key=lambda unit: unit.provider):
         if unit.span is None:
             rows.append((unit.provider, "disabled", "", "", "", "", "", ""))
             continue

@@ -118,7 +118,8 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
         reason = collector.disabled if collector else f"disabled: {missing[0]} is not set" if missing else ""
         if not reason:
             return
-        reasons.append((collector.name if collector else name, reason, collector.needs[0] if collector else missing[0]))
+        needs = collector.needs if collector else missing
+        reasons.append((collector.name if collector else name, reason, needs[0] if needs else ""))
     what = "nothing to collect from" if set(targets) <= set(setup.collectors) else "nothing to run"
     told = "; ".join(f"{name} is {reason}" for name, reason, _ in reasons)
     demo = ", or try `demo`, which needs no key" if set(targets) <= set(setup.collectors) else ""

@@ -36,6 +36,7 @@ class Collector:
     most_days = 31  # that one request may span
     history_days: Optional[int] = None  # how far back the provider answers; None: as far as is known, for ever
     basis = "reported"  # what kind of money it gives
+    is_expected = False  # whether every run says that it is not set up; else only whoever asks is told
     is_local = False  # whether it reads what is on this machine: without a key, without a request
 
     def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
@@ -61,6 +62,11 @@ class Collector:
     def disabled(self) -> str:
         """Why this collector cannot run; `""` when it can."""
         return "" if self.key_name else f"disabled: {' or '.join(reversed(self.needs))} is not set"
+
+    @property
+    def found(self) -> str:
+        """What it works with, where it can run."""
+        return f"key from {self.key_name}"
 
     @property
     def key(self) -> str:

@@ -120,6 +120,12 @@ class Settings:
         named = {name for source, values in self._sources if source != "environment" for name in values}
         return sorted(named | set(self._defaults))
 
+    def user_folder(self) -> str:
+        """The home directory of the user, where tools keep what is theirs; also where cron gives no HOME."""
+        environment = self.environment()
+        named = environment.get("USERPROFILE" if os.name == "nt" else "HOME", "")
+        return os.path.abspath(named or os.path.expanduser("~"))
+
     def environment(self) -> Mapping[str, str]:
         """The process environment, for what follows its own conventions there (proxies)."""
         return dict(self._sources)["environment"]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         last_wins: bool
 
         @property
-        def roots(self) -> list[str]:
-            """The folders of the log."""
+        def roots(self) -> list[tuple[str, str]]:
+            """The folders of the log, each with the part of it that the log lies in."""
 
         def matches(self, path: str) -> bool:
             """Whether a file is one of the log."""
@@ -97,8 +97,8 @@ class Reading:
         known = self.known()
         changed = [
             file
-            for root in self._source.roots
-            for file in files_below(root, self._source.matches, self.faults)
+            for folder, part in self._source.roots
+            for file in files_below(folder, part, self._source.matches, self.faults)
             if not file.is_as(known.get(file.key))
         ]
         self._total = sum(max(0, file.size - _offset(known.get(file.key))) for file in changed)

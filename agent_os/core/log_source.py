@@ -32,7 +32,8 @@ class LogCollector(Collector):
 
     is_local = True
     basis = "estimated"
-    folders: tuple[str, ...] = ()  # below the home directory; each is looked for
+    folders: tuple[str, ...] = ()  # of the tool, as ~/.claude; each is looked for
+    parts: tuple[str, ...] = ("",)  # of such a folder, in which the log lies
     folder_setting = ""  # names other folders in their place, separated by commas
     path = ""  # of an account: where its log lies
     vendor = ""  # whose models the log is about, where its lines do not say
@@ -44,13 +45,14 @@ class LogCollector(Collector):
         self._ask: Optional[Callable[..., Any]] = None
 
     @property
-    def roots(self) -> list[str]:
-        """The folders of this log that there are."""
-        return [folder for folder in self._named() if os.path.isdir(folder)]
+    def roots(self) -> list[tuple[str, str]]:
+        """The folders of the tool, each with a part of it in which there are logs."""
+        places = [(folder, part) for folder in self._named() for part in self.parts]
+        return [(folder, part) for folder, part in places if os.path.isdir(os.path.join(folder, part))]
 
     def _named(self) -> list[str]:
-        """The folders in which the log may lie: those that were set, else where the tool keeps it by itself."""
-        home = self._settings.environment().get("HOME") or os.path.expanduser("~")
+        """The folders that the tool may have: those that were set, else where it keeps what is its by itself."""
+        home = self._settings.user_folder()
         named = self.path or (self._settings.get(self.folder_setting) if self.folder_setting else "")
         folders = [part.strip() for part in named.split(",") if part.strip()] if named else list(self.folders)
         whole = [os.path.join(home, each[2:]) if each.startswith("~/") else each for each in folders]
@@ -60,8 +62,15 @@ class LogCollector(Collector):
     def disabled(self) -> str:
         if self.roots:
             return ""
-        home = self._settings.environment().get("HOME", "")
-        return "disabled: there is no log at " + " or ".join(shortened(each, home) for each in self._named())
+        return "disabled: there is no log at " + self._places([(each, self.parts[0]) for each in self._named()], " or ")
+
+    @property
+    def found(self) -> str:
+        return f"log at {self._places(self.roots, ', ')}"
+
+    def _places(self, places: Sequence[tuple[str, str]], between: str) -> str:
+        home = self._settings.user_folder()
+        return between.join(shortened(os.path.join(folder, part).rstrip(os.sep), home) for folder, part in places)
 
     # what its file says
 

@@ -69,10 +69,13 @@ class Faults:
         return [f"passed over: {count} {what}" for what, count in ordered]
 
 
-def files_below(folder: str, matches: Callable[[str], bool], faults: Faults) -> Iterator[LogFile]:
-    """The regular files below a folder whose path from there (with /) matches. Links are followed, each folder once."""
+def files_below(folder: str, part: str, matches: Callable[[str], bool], faults: Faults) -> Iterator[LogFile]:
+    """The regular files of a part of a folder whose path from the folder (with /) matches.
+
+    Links are followed, each folder once.
+    """
     seen: set[tuple[int, int]] = set()
-    waiting = [(folder, "")]
+    waiting = [(os.path.join(folder, part) if part else folder, part)]
     while waiting:
         path, name = waiting.pop()
         try:

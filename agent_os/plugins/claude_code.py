@@ -20,11 +20,12 @@ class ClaudeCode(LogCollector):
     vendor = "anthropic"
     folders = ("~/.claude", "~/.config/claude")
     folder_setting = "CLAUDE_CONFIG_DIR"
+    parts = ("projects",)
     markers = (b'"usage"',)
     history_days = 30  # then the tool deletes its files (its setting cleanupPeriodDays)
 
     def matches(self, path: str) -> bool:
-        return path.startswith("projects/") and path.endswith(".jsonl")
+        return path.endswith(".jsonl")
 
     def answer(self, message: Json, carry: dict[str, Any], *, path: str) -> Optional[Answer]:  # noqa: ARG002
         """While an answer streams in, its line is written again and again under the same id, with more output."""

@@ -35,6 +35,7 @@ class OpenAI(Collector):
     """Daily costs and usage of an OpenAI organization."""
 
     name = "openai"
+    is_expected = True
     needs = ("OPENAI_ADMIN_KEY", "OPENAI_API_KEY")
     key_help = (
         "an organization's admin key (sk-admin-...), made by an owner at https://platform.openai.com/settings/"
