@@ -22,9 +22,10 @@ from agent_os.core.migrations import MIGRATIONS
 from bench.table import apart, measure
 
 COLUMNS = {
-    "results": "date, provider, tokens, cost, currency, basis, day_status, run_id, created_at, updated_at",
+    "results": "date, provider, tokens, cost, currency, basis, day_status, run_id, created_at, updated_at,"
+    " unpriced_tokens",
     "lines": "date, provider, kind, report, account, project, model, api_key, line_item, cost_type, token_type, tier,"
-    " context, region, quantity, unit, amount_nano / 1e9 AS cost, currency, basis, observed_at, batch_id",
+    " context, region, quantity, unit, amount_nano / 1e9 AS cost, currency, basis, observed_at, batch_id, price",
 }
 SOURCES = {"results": "results", "lines": "result_lines WHERE superseded_at IS NULL"}
 ORDERS = {

@@ -59,7 +59,8 @@ def floor(folder: str, records: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO batches VALUES (1, 'r', 'x', '', '', '', '', 0, 0, '')")
     names = ", ".join(Record._fields)
-    sql = f"INSERT INTO result_lines(provider, {names}, batch_id, observed_at) VALUES ({', '.join('?' * 21)})"
+    marks = ", ".join("?" * (len(Record._fields) + 3))
+    sql = f"INSERT INTO result_lines(provider, {names}, batch_id, observed_at) VALUES ({marks})"
     for window in windows_of(records):
         for day in window:
             connection.executemany(sql, [("x", *record, 1, SEEN_AT) for record in records_of(day)])

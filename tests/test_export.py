@@ -21,10 +21,10 @@ from agent_os.core.migrations import MIGRATIONS
 
 SEEN_AT = "2026-11-22T05:00:00.123Z"
 MOST, LEAST = 2**63 - 1, -(2**63)
-RESULT_NAMES = "date,provider,tokens,cost,currency,basis,day_status,run_id,created_at,updated_at"
+RESULT_NAMES = "date,provider,tokens,cost,currency,basis,day_status,run_id,created_at,updated_at,unpriced_tokens"
 LINE_NAMES = (
     "date,provider,kind,report,account,project,model,api_key,line_item,cost_type,token_type,tier,context,region,"
-    "quantity,unit,cost,currency,basis,observed_at,batch_id"
+    "quantity,unit,cost,currency,basis,observed_at,batch_id,price"
 )
 RUN_NAMES = (
     "id,plugin_name,status,started_at,finished_at,error,task,invocation_id,window_start,window_end,requests,notes"
@@ -121,8 +121,8 @@ def test_a_csv_of_results_is_exactly_these_bytes(database):
         exported(database)[0]
         == (
             f"{RESULT_NAMES}\r\n"
-            f"2026-11-21,openai,5,12.50,USD,reported,settled,r1,{SEEN_AT},{SEEN_AT}\r\n"
-            f"2026-11-22,openai,,,USD,reported,settled,r1,{SEEN_AT},{SEEN_AT}\r\n"
+            f"2026-11-21,openai,5,12.50,USD,reported,settled,r1,{SEEN_AT},{SEEN_AT},0\r\n"
+            f"2026-11-22,openai,,,USD,reported,settled,r1,{SEEN_AT},{SEEN_AT},0\r\n"
         ).encode()
     )
 
@@ -130,7 +130,10 @@ def test_a_csv_of_results_is_exactly_these_bytes(database):
 def test_jsonl_of_results_is_exactly_these_bytes(database):
     """One object a line, cost as a string, null for what is unknown."""
     insert_results(database, {"date": "2026-11-21", "cost_nano": None, "tokens": None}, {"date": "2026-11-22"})
-    rest = f'"day_status":"settled","run_id":"r1","created_at":"{SEEN_AT}","updated_at":"{SEEN_AT}"}}\n'
+    rest = (
+        f'"day_status":"settled","run_id":"r1","created_at":"{SEEN_AT}","updated_at":"{SEEN_AT}",'
+        '"unpriced_tokens":0}\n'
+    )
     assert exported(database, kind="jsonl")[0] == (
         '{"date":"2026-11-21","provider":"openai","tokens":null,"cost":null,"currency":"USD","basis":"reported",'
         + rest
@@ -146,7 +149,7 @@ def test_a_csv_of_lines_is_exactly_these_bytes(database):
         exported(database, "lines")[0]
         == (
             f"{LINE_NAMES}\r\n"
-            f'2026-11-21,openai,cost,costs,,p 1,gpt-5,,"gpt-5, input",,,,,,7,tokens,12.50,USD,reported,{SEEN_AT},1\r\n'
+            f'2026-11-21,openai,cost,costs,,p 1,gpt-5,,"gpt-5, input",,,,,,7,tokens,12.50,USD,reported,{SEEN_AT},1,\r\n'
         ).encode()
     )
 
@@ -301,8 +304,8 @@ def test_a_csv_cell_is_quoted_where_it_must_be_and_cannot_run(database, value, c
     cells = {"account": "", "project": "", "region": "", column: cell}
     assert exported(database, "lines")[0].decode() == (
         f"{LINE_NAMES}\r\n2026-11-21,openai,cost,costs,{cells['account']},{cells['project']},,,,,,,,{cells['region']},"
-        f"7,tokens,12.50,USD,reported,{SEEN_AT},1\r\n"
-        f"2026-11-22,openai,cost,costs,,,,,,,,,,,7,tokens,12.50,USD,reported,{SEEN_AT},1\r\n"
+        f"7,tokens,12.50,USD,reported,{SEEN_AT},1,\r\n"
+        f"2026-11-22,openai,cost,costs,,,,,,,,,,,7,tokens,12.50,USD,reported,{SEEN_AT},1,\r\n"
     )
 
 
@@ -312,7 +315,7 @@ def test_the_first_and_the_last_cell_of_a_line_are_no_exception(database, value,
     """Cells have one neighbour there, which is where a shortcut would go wrong."""
     insert_results(database, {column: value}, {})
     cells = {"date": "2000-01-01", "updated_at": SEEN_AT, column: cell}
-    line = f"{cells['date']},openai,5,12.50,USD,reported,settled,r1,{SEEN_AT},{cells['updated_at']}\r\n"
+    line = f"{cells['date']},openai,5,12.50,USD,reported,settled,r1,{SEEN_AT},{cells['updated_at']},0\r\n"
     assert line in exported(database)[0].decode()
 
 

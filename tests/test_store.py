@@ -158,7 +158,7 @@ def test_another_currency_is_kept_apart(store: Store) -> None:
     keep_only_euro = cost("2026-11-02", "4", currency="eur")
     keep(store, cost("2026-11-01", "1"), cost("2026-11-01", "5", item="x", currency="EUR"), keep_only_euro)
     assert [row[3:5] for row in headlines(store)] == [(1_000_000_000, "USD"), (4_000_000_000, "EUR")]
-    assert store.sums("openai", WINDOW)[1] == [
+    assert store.sums("openai", WINDOW)[2] == [
         ("reported", "EUR", 9_000_000_000),
         ("reported", "USD", 1_000_000_000),
     ]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..arguments import Arguments
+    from ..core.collector import Collector
     from ..core.plan import Unit
 
 MOST_LINES = 30  # of runs that are told one by one
@@ -52,6 +53,8 @@ def as_json(unit: Unit) -> dict[str, Any]:
         "restated": unit.restated_days,
         "days_missing": unit.missing_days,
         "tokens": unit.tokens,
+        "unpriced_tokens": unit.unpriced,
+        "basis": unit.collector.basis,
         "money": [{"basis": basis, "currency": code, "amount": decimal_text(nano)} for basis, code, nano in unit.money],
         "requests": unit.requests,
         "notes": unit.notes,
@@ -115,7 +118,7 @@ def show_collectors(units: Sequence[Unit]) -> None:
             rows.append((unit.provider, "disabled", "", "", "", "", "", ""))
             continue
         days = [str(len(unit.new_days)), str(len(unit.restated_days)), str(unit.missing_days)]
-        figures = [thousands(unit.tokens or 0), money_text(unit.money)]
+        figures = [thousands(unit.tokens or 0), money_text(unit.money, unit.unpriced)]
         took = "no request" if unit.status == "skipped" else span(unit.seconds)
         rows.append((unit.provider, unit.status, *days, *figures, took))
     emit_table(header, rows, right={2, 3, 4, 5, 6})
@@ -125,10 +128,33 @@ def show_collectors(units: Sequence[Unit]) -> None:
     for unit in units:
         if unit.status == "skipped":
             emit(f"{unit.provider}: {unit.error}")
+        for note in unit.notes:
+            emit(f"{unit.provider}: {note}")
+    for line in beside([unit.collector for unit in units if unit.span and unit.collector]):
+        emit(line)
 
 
-def money_text(money: Sequence[tuple[str, str, int]]) -> str:
-    """Amounts side by side, never added: "123.45 USD reported"; "-" when there is none."""
-    from ..core.money import shown
+def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:
+    """Amounts side by side, never added: "123.45 USD reported"; "-" when there is none.
 
-    return ", ".join(f"{shown(nano)} {code} {basis}" for basis, code, nano in money) or "-"
+    An estimate that lacks prices is a lower bound: "≥ 1.20 USD estimated, 3,000 tokens unpriced".
+    """
+    from ..core.money import at_least
+    from ..core.text import thousands
+
+    told = [f"{at_least(nano, unpriced if basis == 'estimated' else 0)} {code} {basis}" for basis, code, nano in money]
+    return ", ".join([*told, f"{thousands(unpriced)} tokens unpriced"] if unpriced else told) or "-"
+
+
+def beside(collectors: Sequence[Collector]) -> list[str]:
+    """What has to be known of estimates that stand beside figures that a provider reports."""
+    reported = {each.vendor: each.name for each in collectors if each.basis == "reported"}
+    estimates = [each for each in collectors if each.basis == "estimated"]
+    lines = [
+        f"{each.name} and {reported[each.vendor]} may see the same traffic: they stand side by side, never added."
+        for each in estimates
+        if each.vendor in reported
+    ]
+    if estimates:
+        lines.insert(0, "estimated = API-equivalent: tokens at list prices; a subscription is not billed by them.")
+    return lines

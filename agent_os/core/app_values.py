@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """The headline of one provider's day. `cost_nano`: 10^-9 of `currency`; None and unknown are the same thing."""
+    """The headline of one provider's day. `cost_nano`: 10^-9 of `currency`; None and unknown are the same thing.
+
+    `unpriced_tokens`: those of an estimate that no price is known for; then the cost is at least `cost_nano`.
+    """
 
     date: str
     provider: str
@@ -19,6 +22,7 @@ class Result(NamedTuple):
     basis: str
     day_status: str
     updated_at: str
+    unpriced_tokens: int = 0
 
 
 def results_of(home: Home, *, since: str, until: str) -> list[Result]:

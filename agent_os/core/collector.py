@@ -35,6 +35,7 @@ class Collector:
     currency = "USD"  # what the provider bills in; a day without charges is zero of it
     most_days = 31  # that one request may span
     history_days: Optional[int] = None  # how far back the provider answers; None: as far as is known, for ever
+    vendor = ""  # whose models it is about; what others say of the same vendor may be the same traffic
     basis = "reported"  # what kind of money it gives
     is_expected = False  # whether every run says that it is not set up; else only whoever asks is told
     is_local = False  # whether it reads what is on this machine: without a key, without a request

@@ -17,8 +17,10 @@ LONGEST_NAME = 4096
 _REQUEST_BITS = 19
 _REQUEST_MASK = (1 << _REQUEST_BITS) - 1
 _MESSAGE_MASK = (1 << 44) - 1
-_SIZES = ((272_000, "272k+"), (200_000, "200k-272k"), (128_000, "128k-200k"))
-SMALL = "0-128k"
+# From where on models have charged more for long requests; finer than any of them needs, so that prices can be looked
+# up by the label for ever.
+_SIZES = ((272_000, "272k+"), (200_000, "200k-272k"), (128_000, "128k-200k"), (100_000, "100k-128k"))
+SMALL = "0-100k"
 
 
 class Group(NamedTuple):

@@ -36,7 +36,6 @@ class LogCollector(Collector):
     parts: tuple[str, ...] = ("",)  # of such a folder, in which the log lies
     folder_setting = ""  # names other folders in their place, separated by commas
     path = ""  # of an account: where its log lies
-    vendor = ""  # whose models the log is about, where its lines do not say
     markers: tuple[bytes, ...] = ()  # a line that holds none of them tells nothing; without any, every line is read
     last_wins = False  # of two copies of an answer: the one that was read last, not the heavier one
 

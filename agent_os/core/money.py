@@ -62,6 +62,15 @@ def shown(nano: int) -> str:
     return f"{'-' if nano < 0 else ''}{int(whole):,}.{fraction}"
 
 
+def at_least(nano: Optional[int], unpriced: int) -> str:
+    """An estimate for people: "12.50"; "≥ 12.50" where some tokens have no price; "unpriced" where none has one."""
+    if unpriced and not nano:
+        return "unpriced"
+    if nano is None:
+        return "unknown"
+    return f"≥ {shown(nano)}" if unpriced else shown(nano)
+
+
 def currency(code: object) -> str:
     """`code` in upper case where it has the shape of an ISO 4217 code (three ASCII letters), else ValueError."""
     if isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha():

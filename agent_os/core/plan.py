@@ -65,6 +65,7 @@ class Unit:
         self.notes: list[str] = []
         self.missing_days = 0
         self.tokens: Optional[int] = None
+        self.unpriced = 0  # of the tokens, those that no price is known for
         self.money: list[tuple[str, str, int]] = []
 
     def __repr__(self) -> str:

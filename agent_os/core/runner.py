@@ -109,4 +109,4 @@ class Runner:
             return
         reads = self._store.reads(unit.task.name, unit.span)
         unit.missing_days = sum(1 for day in unit.span if day not in reads)
-        unit.tokens, unit.money = self._store.sums(unit.provider, unit.span)
+        unit.tokens, unit.unpriced, unit.money = self._store.sums(unit.provider, unit.span)

@@ -47,22 +47,26 @@ class Store:
     # results
 
     def results(self, *, since: str, until: str, provider: str = "") -> list[tuple[Any, ...]]:
-        """Headlines, oldest first: date, provider, tokens, cost_nano, currency, basis, day_status, updated_at."""
+        """Headlines, oldest first: the columns of `Result`."""
         return self.db.all(
-            "SELECT date, provider, tokens, cost_nano, currency, basis, day_status, updated_at FROM results"
+            "SELECT date, provider, tokens, cost_nano, currency, basis, day_status, updated_at, unpriced_tokens"
+            " FROM results"
             " WHERE date >= ? AND date < ? AND (? = '' OR provider = ?) ORDER BY date, provider",
             (since, until, provider, provider),
         )
 
-    def sums(self, provider: str, span: Window) -> tuple[int, list[tuple[str, str, int]]]:
-        """Tokens of a span, and its money as (basis, currency, nano), each apart: they are never added."""
+    def sums(self, provider: str, span: Window) -> tuple[int, int, list[tuple[str, str, int]]]:
+        """Tokens of a span, those of them that no price is known for, and its money as (basis, currency, nano), each
+        apart: they are never added.
+        """
         tokens = self.db.one(
-            "SELECT coalesce(sum(tokens), 0) FROM results WHERE provider = ? AND date >= ? AND date < ?",
+            "SELECT coalesce(sum(tokens), 0), coalesce(sum(unpriced_tokens), 0) FROM results"
+            " WHERE provider = ? AND date >= ? AND date < ?",
             (provider, span.start, span.end),
-        )
+        ) or (0, 0)
         money = self.db.all(
             "SELECT basis, currency, sum(amount_nano) FROM result_lines WHERE superseded_at IS NULL"
             " AND kind = 'cost' AND provider = ? AND date >= ? AND date < ? GROUP BY basis, currency ORDER BY 1, 2",
             (provider, span.start, span.end),
         )
-        return (int(tokens[0]) if tokens else 0), [(basis, code, int(nano)) for basis, code, nano in money]
+        return int(tokens[0]), int(tokens[1]), [(basis, code, int(nano)) for basis, code, nano in money]

@@ -20,6 +20,7 @@ class Anthropic(Collector):
     """Daily costs and tokens of an Anthropic organization. Priority Tier is in no cost report."""
 
     name = "anthropic"
+    vendor = "anthropic"
     is_expected = True
     needs = ("ANTHROPIC_ADMIN_KEY", "ANTHROPIC_API_KEY")
     key_help = (

@@ -35,6 +35,7 @@ class OpenAI(Collector):
     """Daily costs and usage of an OpenAI organization."""
 
     name = "openai"
+    vendor = "openai"
     is_expected = True
     needs = ("OPENAI_ADMIN_KEY", "OPENAI_API_KEY")
     key_help = (

@@ -29,7 +29,10 @@ def months(results: list[Result]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for (month, provider, currency, basis), days in sorted(groups.items(), reverse=True):
         known = [day.cost_nano for day in days if day.cost_nano is not None]
-        unknown = f" + {len(days) - len(known)} days unknown" if len(known) < len(days) else ""
+        unpriced = sum(day.unpriced_tokens for day in days)
+        missing = sum(day.cost_nano is None and not day.unpriced_tokens for day in days)
+        told = f"≥ {shown(sum(known))}, {unpriced:,} tokens unpriced" if unpriced else shown(sum(known))
         tokens = f"{sum(day.tokens or 0 for day in days):,}"
-        rows.append((month, provider, str(len(days)), tokens, shown(sum(known)) + unknown, currency, basis))
+        cost = f"{told} + {missing} days unknown" if missing else told
+        rows.append((month, provider, str(len(days)), tokens, cost, currency, basis))
     return rows
