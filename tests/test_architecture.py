@@ -27,7 +27,7 @@ RANKS = (
     "chronicle export http_answer http_connector ini journal logbook retention slots store survey",
     "http_client",
     "home",
-    "app_values collector",
+    "app_values collector posting",
     "app log_source",
     "apps context holes",
     "bodies living plan",
