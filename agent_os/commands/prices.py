@@ -243,19 +243,21 @@ def take_in(args: Any, path: str) -> int:
 
 
 def compared(book: PriceBook, prices: Sequence[Price]) -> tuple[list[Price], list[tuple[Price, Price]], int]:
-    """(those of models that had no price then, (old, new) of those with other rates, how many are as they were).
+    """(those of models that had no price then, (old, new) of those with other rates, how many tell nothing new).
 
     What agent_os.ini says is left aside: it wins whatever is imported.
     """
+    from ..core.price_import import without_repeats
     from ..core.prices import PriceBook
 
     kept = PriceBook([(origin, [price]) for origin, price in book.entries() if origin != "override"])
     new: list[Price] = []
     changed: list[tuple[Price, Price]] = []
+    telling = {price.id for price in without_repeats(prices)}
     for price in prices:
         old = kept.exact(price.vendor, price.model, price.valid_from)
         if old is None:
-            new.append(price)
+            new += [price] if price.id in telling else []
         elif (old.digest, old.valid_to) != (price.digest, price.valid_to):
             changed.append((old, price))
     return new, changed, len(prices) - len(new) - len(changed)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Union
 from . import money
 from .errors import UsageError
 from .price_facts import CALLS, SOURCE, completed, facts_of, price_of
-from .prices import KINDS, Price, PriceBook, Rates, make_price, names_of
+from .prices import KINDS, Price, Rates, make_price, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -268,14 +268,30 @@ def _models_dev_price(vendor: str, model: str, cost: Mapping[str, Any], origin: 
     if cost.get("output_audio"):
         return "its output is not only text, and costs by what it is"
     try:
-        by_size = {0: _kinds(vendor, cost)}
-        large = cost.get("context_over_200k")
-        if isinstance(large, dict):
-            by_size[200_000] = _kinds(vendor, large)
+        sizes = {0: cost, **_large(cost)}
+        by_size = {size: _kinds(vendor, figures) for size, figures in sizes.items()}
     except ValueError as error:
         return f"a figure of it cannot be meant: {error}"
     span = (origin.valid_from, "")
     return make_price(vendor, model, rates=_rates(vendor, by_size), span=span, source=origin.source)
+
+
+def _large(cost: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    """Tokens of a request -> what it costs above them.
+
+    Where there are `tiers`, `context_over_200k` repeats one of them, and with another size. ValueError for others than
+    of size.
+    """
+    if "tiers" not in cost:
+        return {200_000: cost["context_over_200k"]} if cost.get("context_over_200k") else {}
+    found: dict[int, Mapping[str, Any]] = {}
+    for each in cost["tiers"] if isinstance(cost["tiers"], list) else [None]:
+        tier = each.get("tier") if isinstance(each, dict) else None
+        size = tier.get("size") if isinstance(tier, dict) and tier.get("type", "context") == "context" else None
+        if not isinstance(each, dict) or not isinstance(size, int) or size <= 0:
+            raise ValueError("a tier of it is not one of size")
+        found[size] = each
+    return found
 
 
 def _kinds(vendor: str, cost: Mapping[str, Any]) -> dict[str, int]:
@@ -292,21 +308,24 @@ def _kinds(vendor: str, cost: Mapping[str, Any]) -> dict[str, int]:
 def table_of(data: bytes, *, name: str, read_on: str) -> str:
     """What `price_table.py` holds, from LiteLLM's JSON: first-party models; a dated name where it costs otherwise."""
     found = read(data, name=name, valid_from="", read_on=read_on).prices
-    known = PriceBook([("shipped", [price for price in found if names_of(price.vendor, price.model)[1:] == []])])
-    kept: dict[str, list[Price]] = {}
-    for price in sorted((price for price in found if price.vendor in FIRST_PARTY), key=lambda each: each[1:3]):
-        plain = known.find(price.vendor, price.model, read_on)
-        if plain is None or plain.model == price.model or not _cost_the_same(plain, price):
-            kept.setdefault(_line(price), []).append(price)
-    lines = [f'{{"models": {json.dumps([each.model for each in same])},{line}' for line, same in kept.items()]
+    kept: dict[str, list[str]] = {}
+    for price in without_repeats(sorted(found, key=lambda each: (each.vendor, each.model))):
+        if price.vendor in FIRST_PARTY:
+            facts = {name: value for name, value in facts_of(price).items() if name not in ("model", *SOURCE)}
+            kept.setdefault(json.dumps(facts, separators=(",", ":"))[1:], []).append(price.model)
+    lines = [f'{{"models": {json.dumps(models)},{rest}' for rest, models in kept.items()]
     head = {"form": FORM, "source": f"LiteLLM ({name})", "source_date": read_on, "licence": "MIT"}
     return json.dumps(head)[:-1] + ', "prices": [\n' + ",\n".join(lines) + "\n]}"
 
 
-def _line(price: Price) -> str:
-    facts = {name: value for name, value in facts_of(price).items() if name not in ("model", *SOURCE)}
-    return json.dumps(facts, separators=(",", ":"))[1:]
+def without_repeats(prices: Iterable[Price]) -> list[Price]:
+    """The prices but for those that a model would have without them: a shorter name of it costs the same."""
+    given = list(prices)
+    named = {(price.vendor, price.model): price for price in given}
 
+    def is_repeat(price: Price) -> bool:
+        shorter = (named.get((price.vendor, name)) for name in names_of(price.vendor, price.model)[1:])
+        plain = next(filter(None, shorter), None)
+        return plain is not None and plain[3:10] == price[3:10]  # days, currency, rates, tiers, regions, calls
 
-def _cost_the_same(one: Price, other: Price) -> bool:
-    return one[5:10] == other[5:10]
+    return [price for price in given if not is_repeat(price)]

@@ -36,7 +36,7 @@ PREFIXES = {
 }
 SUFFIXES = (
     r"\[1m\]",  # claude-opus-4-6[1m]: the size of the window, not another price
-    r"-v[0-9]+:[0-9]+",  # claude-haiku-4-5-20251001-v1:0
+    r"-v[0-9]+(?::[0-9]+)?",  # claude-haiku-4-5-20251001-v1:0
     r"@[^@]+",  # claude-haiku-4-5@20251001
     r"-latest",
     r"-20[0-9]{6}",  # claude-opus-4-6-20260205
