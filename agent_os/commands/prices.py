@@ -183,7 +183,7 @@ def check(args: Any, home: Home, store: Optional[Store]) -> int:
     faults = faults_of(book_of(home.settings, store))
     unpriced = PriceStore(store.db).unpriced("", "9999-12-31") if store else []
     told = shipped()[0].source_date
-    age = ordinal(args.clock.today()) - ordinal(told)
+    age = max(ordinal(args.clock.today()) - ordinal(told), 0)
     code = exits.FAILED if faults or unpriced else exits.OK
     if args.json:
         names = ("provider", "account", "model", "tokens", "first_day", "last_day")
