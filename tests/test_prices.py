@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
@@ -347,6 +348,10 @@ LITELLM = """{
  "gemini/half-free": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 0,
    "output_cost_per_token": 1e-06},
  "gemini/no-output": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 0},
+ "gemini/thinks": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 1e-06,
+   "output_cost_per_token": 1e-06, "output_cost_per_reasoning_token": 2e-06},
+ "gemini/owes": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": -1e-06,
+   "output_cost_per_token": 1e-06},
  "gemini/free": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0.0},
  "gemini/songs": {"litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0,
    "output_cost_per_image": 0.08},
@@ -396,6 +401,8 @@ def test_litellms_list_is_read():
     assert found.left_out == {
         "google/half-free": "its input is free, its output not",
         "google/no-output": "it has no price for input and output",
+        "google/thinks": "its thinking has a price of its own",
+        "google/owes": "a figure of it cannot be meant: -0.000001 is no price",
         "google/songs": "its output is not only text, and costs by what it is",
         "google/twice": "it is there with two prices",
     }
@@ -479,6 +486,59 @@ def test_a_file_that_is_none_of_them_is_refused(text, said):
     with pytest.raises(UsageError, match=r"list\.json") as caught:
         imported(text)
     assert said in caught.value.message
+
+
+OURS = """{"form": "agent_os prices", "source": "x", "prices": [{"vendor": "acme", "models": ["road"], "input": "4",
+  "output": 20, "above": {"200000": {"input": "8"}}, "tiers": {"batch": "0.5", "flex": {"input": "2"}},
+  "regions": {"us": "1.1"}, "web_search": "10", "from": "2026-01-01"}]}"""
+
+
+def places(value, path=()):
+    """The path to every part of a document."""
+    yield path
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places(value[key], (*path, key))
+
+
+@given(data=st.data())
+def test_a_file_that_is_wrong_somewhere_is_refused_or_read_and_nothing_else(data):
+    """Whatever stands in whatever place: prices without a negative rate, or one sentence."""
+    document = json.loads(data.draw(st.sampled_from([LITELLM, MODELS_DEV, OURS])))
+    *way, last = data.draw(st.sampled_from([path for path in places(document) if path]))
+    part = document
+    for key in way:
+        part = part[key]
+    odd = [
+        None,
+        True,
+        -1,
+        0,
+        1.5,
+        10**400,
+        "",
+        "x",
+        "1e400",
+        "-1",
+        [],
+        {},
+        [None],
+        {"x": None},
+        {"tier": {"size": "x"}},
+    ]
+    part[last] = data.draw(st.sampled_from(odd))
+    with suppress(UsageError):  # any other error is one
+        found = imported(json.dumps(document))
+        assert all(rate >= 0 for each in found.prices for rate in each.rates.base.values())
+
+
+def test_a_file_with_two_prices_of_one_model_for_a_day_is_refused():
+    """Nobody could tell which is meant."""
+    text = """{"form": "agent_os prices", "prices": [
+      {"vendor": "acme", "model": "road", "input": 4, "output": "20", "from": "2026-01-01"},
+      {"vendor": "acme", "model": "road", "input": 5, "output": "20", "from": "2026-02-01"}]}"""
+    with pytest.raises(UsageError, match="acme/road has two prices from 2026-02-01 on"):
+        imported(text)
+    assert len(imported(text.replace('"2026-01-01"', '"2026-01-01", "until": "2026-02-01"')).prices) == 2
 
 
 # --- what is shipped --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from functools import lru_cache
 from . import ini_file
 from .errors import ConfigError
 from .price_facts import price_of
-from .prices import KINDS, PriceBook
+from .prices import KINDS, PriceBook, overlaps
 from .text import nearest
 
 TYPE_CHECKING = False
@@ -89,13 +89,3 @@ def faults_of(book: PriceBook) -> list[str]:
     for (origin, vendor, model), prices in spans.items():
         found += [f"{vendor}/{model} ({origin}) {what}" for what in overlaps(prices)]
     return found
-
-
-def overlaps(prices: Sequence[Price]) -> list[str]:
-    """The days for which one model has two prices, in words."""
-    ordered = sorted(prices, key=lambda each: each.valid_from)
-    return [
-        f"has two prices from {second.valid_from or 'ever'} on"
-        for first, second in zip(ordered, ordered[1:])
-        if not first.valid_to or second.valid_from < first.valid_to
-    ]

@@ -13,7 +13,7 @@ from typing import NamedTuple, Union
 from . import money
 from .errors import UsageError
 from .price_facts import CALLS, SOURCE, completed, facts_of, price_of
-from .prices import KINDS, Price, Rates, make_price, names_of
+from .prices import KINDS, Price, Rates, make_price, names_of, overlaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def _read_own(document: Mapping[str, Any], *, name: str, valid_from: str) -> Imp
             price = price_of({**head, "from": valid_from, **given, "model": model}, wrong)
             faults += [f"price {number} ({str(model)[:60]}): {each}" for each in wrong]
             prices += [price] if price else []
+    faults += _doubled(prices)
     if faults:
         more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise UsageError(
@@ -133,13 +134,21 @@ def _read_own(document: Mapping[str, Any], *, name: str, valid_from: str) -> Imp
     return Imported("own", prices, {})
 
 
+def _doubled(prices: Iterable[Price]) -> Iterator[str]:
+    spans: dict[str, list[Price]] = {}
+    for price in prices:
+        spans.setdefault(f"{price.vendor}/{price.model}", []).append(price)
+    return (f"{name} {what}" for name, same in spans.items() for what in overlaps(same))
+
+
 # --- LiteLLM ----------------------------------------------------------------------------------------------------------
 
 
 def _litellm(document: Mapping[str, Any], origin: _Origin) -> Iterator[tuple[str, str, Union[Price, str]]]:
     for key, entry in document.items():
-        vendor = LITELLM_VENDORS.get(entry.get("litellm_provider", "")) if isinstance(entry, dict) else None
-        model = key.partition("/")[2] if key.startswith(f"{entry.get('litellm_provider')}/") else key
+        named = str(entry.get("litellm_provider")) if isinstance(entry, dict) else ""
+        vendor = LITELLM_VENDORS.get(named)
+        model = key.partition("/")[2] if key.startswith(f"{named}/") else key
         if not vendor or entry.get("mode") not in _MODES or "/" in model or model.startswith("ft:"):
             continue  # fine-tuned models have names of their own
         reason = _reason_against(entry)
@@ -186,7 +195,7 @@ def _figures(vendor: str, entry: Mapping[str, Any]) -> dict[str, dict[int, dict[
         if kind == "cache_write" and vendor == "anthropic":
             kind = "cache_write_1h" if match[2] else "cache_write_5m"
         tier = _TIERS.get(match[4], match[4]) if match[4] else ""
-        found.setdefault(tier, {}).setdefault(int(match[3] or 0) * 1000, {})[kind] = money.nano(value, shift=6)
+        found.setdefault(tier, {}).setdefault(int(match[3] or 0) * 1000, {})[kind] = _figure(value, shift=6)
     return found
 
 
@@ -223,26 +232,40 @@ def _by_size(rates: Rates) -> Iterator[tuple[int, Mapping[str, int]]]:
 def _searches(entry: Mapping[str, Any]) -> dict[str, int]:
     """What a web search costs where that is one number: not where some are free each day, or are billed otherwise."""
     given = entry.get("search_context_cost_per_query")
-    figures = set(given.values()) if isinstance(given, dict) else set()
+    figures = {_figure(value) for value in given.values()} if isinstance(given, dict) else set()
     if (
         len(figures) != 1
         or entry.get("search_free_requests")
         or entry.get("web_search_billing_unit", "query") != "query"
     ):
         return {}
-    return {CALLS[0]: money.nano(figures.pop())}
+    return {CALLS[0]: figures.pop()}
 
 
 def _factors(entry: Mapping[str, Any]) -> dict[str, int]:
-    given = entry.get("provider_specific_entry") or {}
-    return {name: money.nano(given[name]) for name in ("fast",) if name in given}
+    given = _part(entry, "provider_specific_entry")
+    return {name: _figure(given[name]) for name in ("fast",) if name in given}
 
 
 def _regions(entry: Mapping[str, Any]) -> dict[str, int]:
-    given = entry.get("provider_specific_entry") or {}
+    given = _part(entry, "provider_specific_entry")
     found = {name: given[name] for name in ("us",) if name in given}
     found.update({name: entry[_UPLIFT + name] for name in ("us", "eu") if _UPLIFT + name in entry})
-    return {name: money.nano(factor) for name, factor in sorted(found.items())}
+    return {name: _figure(factor) for name, factor in sorted(found.items())}
+
+
+def _figure(value: Any, *, shift: int = 0) -> int:
+    """An amount that a price can have, in nano. ValueError for any other."""
+    nano = money.nano(value, shift=shift)
+    if nano < 0 or (nano == 0 and Decimal(value) != 0):
+        raise ValueError(f"{str(value)[:40]} is no price")
+    return nano
+
+
+def _part(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What stands under a name where it has parts, else nothing."""
+    found = entry.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 # --- models.dev -------------------------------------------------------------------------------------------------------
@@ -250,8 +273,7 @@ def _regions(entry: Mapping[str, Any]) -> dict[str, int]:
 
 def _models_dev(document: Mapping[str, Any], origin: _Origin) -> Iterator[tuple[str, str, Union[Price, str]]]:
     for vendor in MODELS_DEV_VENDORS:
-        models = document.get(vendor, {}).get("models", {})
-        for model, entry in models.items():
+        for model, entry in _part(_part(document, vendor), "models").items():
             cost = entry.get("cost") if isinstance(entry, dict) else None
             if isinstance(cost, dict):
                 yield vendor, model, _models_dev_price(vendor, model, cost, origin)
@@ -283,7 +305,7 @@ def _large(cost: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
     of size.
     """
     if "tiers" not in cost:
-        return {200_000: cost["context_over_200k"]} if cost.get("context_over_200k") else {}
+        return {200_000: _part(cost, "context_over_200k")} if cost.get("context_over_200k") else {}
     found: dict[int, Mapping[str, Any]] = {}
     for each in cost["tiers"] if isinstance(cost["tiers"], list) else [None]:
         tier = each.get("tier") if isinstance(each, dict) else None
@@ -296,7 +318,7 @@ def _large(cost: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
 
 def _kinds(vendor: str, cost: Mapping[str, Any]) -> dict[str, int]:
     """The four kinds; the one write that is told is Anthropic's short one, the only one that this list knows."""
-    found = {kind: money.nano(cost[kind]) for kind in KINDS if cost.get(kind) is not None}
+    found = {kind: _figure(cost[kind]) for kind in KINDS if cost.get(kind) is not None}
     if vendor == "anthropic" and "cache_write" in found:
         found["cache_write_5m"] = found.pop("cache_write")
     return found

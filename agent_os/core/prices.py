@@ -152,6 +152,16 @@ def names_of(vendor: str, model: str) -> list[str]:
     return found
 
 
+def overlaps(prices: Sequence[Price]) -> list[str]:
+    """The days for which one model has two prices, in words."""
+    ordered = sorted(prices, key=lambda each: each.valid_from)
+    return [
+        f"has two prices from {second.valid_from or 'ever'} on"
+        for first, second in zip(ordered, ordered[1:])
+        if not first.valid_to or second.valid_from < first.valid_to
+    ]
+
+
 def estimate(
     records: Iterable[Record],
     book: PriceBook,
