@@ -37,12 +37,10 @@ def store(home, *records, provider="claude_code"):
     """Have these lines in the database, priced by the book of the home, as a collector of logs leaves them."""
     opened = open_home(str(home.folder), clock=home.clock, stderr=None, quiet=True, environ={})
     days = sorted({record.date for record in records})
-    with_prices = list(estimate(records, book_of(opened.settings, opened.store(write=True)), used={}))
-    prices = {record.price for record in with_prices}
+    book = book_of(opened.settings, opened.store(write=True))
+    with_prices = list(estimate(records, book, used={}))
     with opened.store().db.atomic():
-        for origin, price in book_of(opened.settings, opened.store()).entries():
-            if price.id in prices:
-                PriceStore(opened.store().db).keep([price], origin)
+        PriceStore(opened.store().db).keep_used(book, with_prices)
     batch = Batch(
         provider=provider, task="fetch", window=Window(days[0], "2026-11-22"), days=days, reports=["log"],
         observed_at="2026-11-22T09:00:00.000Z", records=with_prices, pages=(), currency="USD", notes=(),

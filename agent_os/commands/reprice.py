@@ -90,12 +90,9 @@ def put(home: Home, part: Part, book: PriceBook) -> None:
     from ..core.posting import post
     from ..core.price_store import PriceStore
 
-    ids = {record.price for record in part.records}
     db = home.store(write=True).db
     with db.atomic():
-        for origin, price in book.entries():
-            if price.id in ids:
-                PriceStore(db).keep([price], origin)
+        PriceStore(db).keep_used(book, part.records)
     post(home, batch_of(part, observed_at=db.now()), task=TASK)
 
 
