@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write")
 COST_TYPE = "api_equivalent"  # what tokens would have cost by the price list; nobody has billed it
 MILLION = 10**6  # rates are for so many tokens
-STANDARD_TIERS = ("", "standard", "default")
+STANDARD_TIERS = ("standard", "default")
 STANDARD_REGIONS = ("", "global", "not_available")
 _LARGEST = 2**63 - 1
 
@@ -207,8 +207,9 @@ def amount_of(price: Price, record: Record) -> Optional[int]:
 def _ratio(price: Price, record: Record) -> Optional[tuple[int, int]]:
     """Nano for one token of a line, as (dividend, divisor); None for what has no rate."""
     rates, factors = price.rates, []
-    if record.tier not in STANDARD_TIERS:
-        tier = price.tiers.get(record.tier)
+    special = [word for word in record.tier.split() if word not in STANDARD_TIERS]  # "standard fast" is fast
+    if special:
+        tier = price.tiers.get(" ".join(special))
         if tier is None:
             return None
         if isinstance(tier, int):
