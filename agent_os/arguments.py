@@ -37,6 +37,8 @@ VERBS = {
     "gaps": "what is missing, why, and until when it can still be had",
     "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
     "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
+    "prices": "what tokens cost; `prices check` looks the list over, `prices import FILE` adds to it",
+    "reprice": "estimates of the past with the prices of today; --dry-run only says what would be different",
     "doctor": "is everything in order, and what to do where it is not",
     "vacuum": "forget old runs now (AGENT_OS_RETENTION_DAYS), and give their room back to the disk",
     "config": "every setting and where it comes from",

@@ -19,15 +19,16 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock crontab errors groups migrations money redactor text",
+    "clock crontab errors groups migrations money price_table redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " signals strict_json",
     "app_code db dotenv http_request ini_file lock log_events log_tree logger model printing process spec",
-    "config due ledger log_reading log_store opening retry",
-    "chronicle export http_answer http_connector ini journal logbook retention slots store survey",
-    "http_client",
-    "home",
-    "app_values collector",
+    "config due ledger log_reading log_store opening prices retry",
+    "chronicle export http_answer http_connector ini journal logbook price_facts repricing retention"
+    " slots store survey",
+    "http_client price_import price_store",
+    "home price_book",
+    "app_values collector posting",
     "app log_source",
     "apps context holes",
     "bodies living plan",
@@ -116,7 +117,7 @@ MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|log_store|opening|columns|export|survey"
-    r"|retention)\.py"
+    r"|retention|price_store)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

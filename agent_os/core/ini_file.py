@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAME = "agent_os.ini"
 SECTION = "agent_os"  # the settings
-PREFIXES = ("task",)  # of sections that are one of many: [task:NAME]
+PREFIXES = ("task", "price")  # of sections that are one of many: [task:NAME]
 _LARGEST = 1_000_000
 _SETTING = "AGENT_OS_"
 _HEADER = r"\[(?P<header>[^]]+)\]\s*([#;].*)?$"

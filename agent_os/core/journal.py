@@ -19,6 +19,17 @@ class Journal:
     def __init__(self, db: Database) -> None:
         self._db = db
 
+    # runs
+
+    def keep_run(self, run_id: str, *, task: str, provider: str, window: tuple[str, str], notes: str) -> None:
+        """Write down a run that took no slot and is done in the transaction that it is written down in."""
+        now = self._db.now()
+        self._db.run(
+            "INSERT INTO runs(id, plugin_name, status, started_at, finished_at, task, invocation_id, window_start,"
+            " window_end, notes) VALUES (?, ?, 'success', ?, ?, ?, ?, ?, ?, ?)",
+            (run_id, provider, now, now, task, run_id, *window, notes),
+        )
+
     # steps
 
     def steps(self, task: str, key: str) -> dict[str, tuple[str, str]]:

@@ -57,7 +57,7 @@ def shown(nano: int) -> str:
     """
     amount = abs(nano)
     step = _CENT if amount >= _CENT else 10 ** max(len(str(amount)) - 2, 0)
-    rounded = _half_even(amount, step) * step
+    rounded = half_even(amount, step) * step
     whole, fraction = decimal_text(rounded).split(".")
     return f"{'-' if nano < 0 else ''}{int(whole):,}.{fraction}"
 
@@ -76,6 +76,12 @@ def currency(code: object) -> str:
     if isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha():
         return code.upper()
     raise ValueError(f"{_named(code)} is not a currency code of three letters")
+
+
+def half_even(amount: int, step: int) -> int:
+    """How many whole steps, half a step going to the even number."""
+    count, rest = divmod(amount, step)
+    return count + (2 * rest > step or (2 * rest == step and count % 2 == 1))
 
 
 def _literal(value: object) -> str:
@@ -112,13 +118,7 @@ def _scaled(digits: int, power: int) -> int:
         return digits * factor
     if -power > _MOST_DIGITS + 1:  # less than a hundredth of the last place; 10**6176 is not worth computing
         return 0
-    return _half_even(digits, 10**-power)
-
-
-def _half_even(amount: int, step: int) -> int:
-    """How many whole steps, half a step going to the even number."""
-    count, rest = divmod(amount, step)
-    return count + (2 * rest > step or (2 * rest == step and count % 2 == 1))
+    return half_even(digits, 10**-power)
 
 
 def _named(value: object) -> str:

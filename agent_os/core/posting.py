@@ -1,0 +1,49 @@
+"""A batch that no collector brought: stored by hand, as a run of its own that took no slot, in one transaction.
+
+Takes no runner's lock: it changes no slot, so it is in nobody's way, and writers wait for each other at the database.
+"""
+
+from __future__ import annotations
+
+from .journal import Journal
+from .lock import new_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Optional
+
+    from .home import Home
+    from .ledger import Change
+    from .model import Batch
+
+
+def post(
+    home: Home,
+    batch: Batch,
+    *,
+    task: str,
+    notes: Sequence[str] = (),
+    state: Optional[Mapping[str, Optional[str]]] = None,
+) -> tuple[str, Change]:
+    """Replace the days of a batch by its records: the id of the run that stands for it, and what that changed.
+
+    `state` is what `task` remembers from now on, each value as JSON (None: no more). All of it or nothing is kept.
+    """
+    from .ledger import Ledger
+
+    db = home.store(write=True).db
+    run_id = new_id(home.clock)
+    window = batch.window
+    told = home.redactor.text("; ".join([*batch.notes, *notes]))
+    journal = Journal(db)
+    with db.atomic():
+        journal.keep_run(run_id, task=task, provider=batch.provider, window=(window.start, window.end), notes=told)
+        change = Ledger(db).store(batch, run_id=run_id)
+        journal.keep_state(task, state or {}, run_id=run_id)
+    home.log.debug(
+        "batch.posted", f"{batch.provider}: {batch.window} stored by hand", task=task, run=run_id,
+        days=len(batch.days), new=len(change.new_days), restated=change.restated_days, added=change.added,
+        closed=change.closed,
+    )  # fmt: skip
+    return run_id, change
