@@ -39,12 +39,10 @@ def store(home, *records, provider="claude_code"):
     days = sorted({record.date for record in records})
     book = book_of(opened.settings, opened.store(write=True))
     with_prices = list(estimate(records, book, used={}))
-    with opened.store().db.atomic():
-        PriceStore(opened.store().db).keep_used(book, with_prices)
     batch = Batch(
         provider=provider, task="fetch", window=Window(days[0], "2026-11-22"), days=days, reports=["log"],
         observed_at="2026-11-22T09:00:00.000Z", records=with_prices, pages=(), currency="USD", notes=(),
-        basis="estimated",
+        basis="estimated", prices=book.of(record.price for record in with_prices),
     )  # fmt: skip
     post(opened, batch, task="fetch")
     opened.close()

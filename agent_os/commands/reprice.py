@@ -88,12 +88,9 @@ def parts_of(store: Store, book: PriceBook, *, since: str, until: str, provider:
 def put(home: Home, part: Part, book: PriceBook) -> None:
     """Store a part as a run of its own, and the prices that its lines have now."""
     from ..core.posting import post
-    from ..core.price_store import PriceStore
 
-    db = home.store(write=True).db
-    with db.atomic():
-        PriceStore(db).keep_used(book, part.records)
-    post(home, batch_of(part, observed_at=db.now()), task=TASK)
+    batch = batch_of(part, observed_at=home.store(write=True).db.now())
+    post(home, batch._replace(prices=book.of(record.price for record in part.records)), task=TASK)
 
 
 def batch_of(part: Part, *, observed_at: str) -> Batch:

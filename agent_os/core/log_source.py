@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .log_events import Answer
     from .log_reading import Reading
     from .model import Batch, Json, Page, Record
+    from .price_book import LateBook
+    from .prices import Price
 
 REPORT = "log"
 _DIMENSIONS = ("account", "project", "model", "tier", "context", "region")
@@ -42,6 +44,7 @@ class LogCollector(Collector):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._ask: Optional[Callable[..., Any]] = None
+        self._book: Optional[LateBook] = None
 
     @property
     def roots(self) -> list[tuple[str, str]]:
@@ -143,16 +146,28 @@ class LogCollector(Collector):
         from .model import Batch
 
         pages = list(self.fetch(window))
-        records = [record for page in pages for record in self.normalize(page)]
+        records, prices = self._priced([each for page in pages for each in self.normalize(page)], window)
         told = {record.date for record in records}
         days = [day for day in window if day in told or self._first(open_day) <= day <= open_day]
         check(self.name, records)
         return Batch(
             provider=self.name, task=self.task, window=window, days=days, reports={REPORT}, basis=self.basis,
             observed_at=pages[0].seen_at, records=records, pages=[page._replace(buckets=()) for page in pages],
-            currency=self.currency, notes=list(self.notes),
+            currency=self.currency, notes=list(self.notes), prices=prices,
             silent=[day for day in window if day not in days and day <= open_day],
         )  # fmt: skip
+
+    def _priced(self, records: Sequence[Record], window: Window) -> tuple[list[Record], list[tuple[str, Price]]]:
+        """The records with what they would have cost, and the prices that were not used for this window before."""
+        from .price_book import LateBook
+        from .prices import estimate
+
+        if self._book is None:
+            self._book = LateBook(self._settings, lambda: self._asked("imported_prices"))
+        used = self._asked("used_prices", window=window)
+        found = list(estimate(records, self._book, used=used))
+        fresh = {record.price for record in found if record.price} - {price.id for price in used.values()}
+        return found, self._book.of(fresh)
 
     def _first(self, today: str) -> str:
         """The first day of which the log can say that nothing was done: it has to go back that far, and be kept."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .log_tree import FileState
     from .logger import Log
     from .plan import Unit
+    from .price_store import Group, PriceStore
+    from .prices import Price
     from .slots import Claimed, Slots
 
     class Desk(Protocol):
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = (
     *("step", "effect", "intend", "conclude", "messages", "message", "store", "refuse"),
-    *("log_files", "keep_log", "log_sums", "first_log_day", "changed_log_days"),
+    *("log_files", "keep_log", "log_sums", "first_log_day", "changed_log_days", "imported_prices", "used_prices"),
 )
 MESSAGES_AT_ONCE = 500
 SILENT = "no log reaches back to this day"
@@ -100,6 +102,8 @@ class Operations:
             return
         change = Ledger(self._desk.db).store(batch, run_id=unit.run_id)
         self._desk.slots.resolve(self._claimed, batch.days, "success", reason="", read_at=batch.observed_at)
+        for origin, price in batch.prices:
+            self._prices().keep([price], origin)
         if unit.collector and unit.collector.is_local:
             self._log(unit).settle(batch.days)
         unit.new_days += change.new_days
@@ -146,3 +150,16 @@ class Operations:
     def changed_log_days(self, unit: Unit) -> list[str]:
         """The days whose sums have changed and are not stored yet."""
         return self._log(unit).changed_days()
+
+    def _prices(self) -> PriceStore:
+        from .price_store import PriceStore
+
+        return PriceStore(self._desk.db)
+
+    def imported_prices(self, _: Unit) -> list[Price]:
+        """The prices that were imported, newest first."""
+        return self._prices().imported()
+
+    def used_prices(self, unit: Unit, *, window: Any) -> dict[Group, Price]:
+        """What the lines of a window were priced with: (date, account, model, tier, context, region) -> price."""
+        return self._prices().used(unit.provider, window)

@@ -31,6 +31,7 @@ def post(
     `state` is what `task` remembers from now on, each value as JSON (None: no more). All of it or nothing is kept.
     """
     from .ledger import Ledger
+    from .price_store import PriceStore
 
     db = home.store(write=True).db
     run_id = new_id(home.clock)
@@ -39,6 +40,8 @@ def post(
     journal = Journal(db)
     with db.atomic():
         journal.keep_run(run_id, task=task, provider=batch.provider, window=(window.start, window.end), notes=told)
+        for origin, price in batch.prices:
+            PriceStore(db).keep([price], origin)
         change = Ledger(db).store(batch, run_id=run_id)
         journal.keep_state(task, state or {}, run_id=run_id)
     home.log.debug(

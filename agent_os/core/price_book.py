@@ -13,7 +13,7 @@ from .text import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, Optional
 
     from .config import Settings
@@ -32,7 +32,35 @@ def book_of(settings: Settings, store: Optional[Store]) -> PriceBook:
         from .price_store import PriceStore
 
         imported = PriceStore(store.db).imported()
+    return put_together(settings, imported)
+
+
+def put_together(settings: Settings, imported: Sequence[Price]) -> PriceBook:
+    """The three origins of prices, the one that wins first."""
     return PriceBook([("override", overrides(settings)), ("imported", imported), ("shipped", shipped())])
+
+
+class LateBook:
+    """The price book of a home, put together when a price is first looked for: most runs need none that is new."""
+
+    def __init__(self, settings: Settings, imported: Callable[[], Sequence[Price]]) -> None:
+        self._settings = settings
+        self._imported = imported
+        self._book: Optional[PriceBook] = None
+        overrides(settings)  # what cannot be meant is said in any case
+
+    def find(self, vendor: str, model: str, day: str) -> Optional[Price]:
+        """As `PriceBook.find`."""
+        return self._whole().find(vendor, model, day)
+
+    def of(self, ids: Collection[str]) -> list[tuple[str, Price]]:
+        """As `PriceBook.of`."""
+        return self._whole().of(ids) if ids else []
+
+    def _whole(self) -> PriceBook:
+        if self._book is None:
+            self._book = put_together(self._settings, self._imported())
+        return self._book
 
 
 @lru_cache(maxsize=1)

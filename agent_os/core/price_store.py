@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .days import Window
     from .db import Database
-    from .prices import Price, PriceBook
+    from .prices import Price
 
     Group = tuple[str, str, str, str, str, str]  # date, account, model, tier, context, region
 
@@ -40,13 +40,6 @@ class PriceStore:
             " WHERE excluded.origin = 'imported'",
             rows,
         )
-
-    def keep_used(self, book: PriceBook, records: Iterable[Record]) -> None:
-        """Have the prices of the book kept that these lines were priced with; called inside `db.atomic()`."""
-        ids = {record.price for record in records}
-        for origin, price in book.entries():
-            if price.id in ids:
-                self.keep([price], origin)
 
     def imported(self) -> list[Price]:
         """What was imported, newest first."""

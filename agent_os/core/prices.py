@@ -13,9 +13,16 @@ from . import money
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from .model import Record
+
+    class Book(Protocol):
+        """Whatever finds prices."""
+
+        def find(self, vendor: str, model: str, day: str) -> Optional[Price]:
+            """The price of a model on a day."""
+
 
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write")
 COST_TYPE = "api_equivalent"  # what tokens would have cost by the price list; nobody has billed it
@@ -134,6 +141,11 @@ class PriceBook:
         """The price under this very name on a day."""
         return next((price for price in self._by_name.get((vendor, model), ()) if price.is_valid(day)), None)
 
+    def of(self, ids: Iterable[str]) -> list[tuple[str, Price]]:
+        """(origin, price) of these ids."""
+        wanted = set(ids)
+        return [entry for entry in self._entries if entry[1].id in wanted]
+
     def entries(self) -> Sequence[tuple[str, Price]]:
         """All of it: (origin, price)."""
         return self._entries
@@ -164,7 +176,7 @@ def overlaps(prices: Sequence[Price]) -> list[str]:
 
 def estimate(
     records: Iterable[Record],
-    book: PriceBook,
+    book: Book,
     *,
     used: Mapping[tuple[str, str, str, str, str, str], Price],
 ) -> Iterator[Record]:
@@ -177,8 +189,7 @@ def estimate(
         if record.kind != "usage" or record.basis != "estimated" or not isinstance(record.quantity, int):
             yield record
             continue
-        known = used.get((record.date, record.account, record.model, record.tier, record.context, record.region))
-        for price in (known, book.find(record.account, record.model, record.date)):
+        for price in _candidates(record, book, used):
             nano = amount_of(price, record) if price else None
             if price and nano is not None:
                 yield record._replace(price=price.id)
@@ -189,6 +200,13 @@ def estimate(
                 break
         else:
             yield record._replace(price="") if record.price else record
+
+
+def _candidates(
+    record: Record, book: Book, used: Mapping[tuple[str, str, str, str, str, str], Price]
+) -> Iterator[Optional[Price]]:
+    yield used.get((record.date, record.account, record.model, record.tier, record.context, record.region))
+    yield book.find(record.account, record.model, record.date)
 
 
 def amount_of(price: Price, record: Record) -> Optional[int]:
