@@ -224,8 +224,8 @@ def _parse(words: Sequence[str]) -> Arguments:
         _, is_no_verb, rest = str(error).partition("argument VERB: invalid choice: '")
         if is_no_verb:
             word = rest.partition("'")[0]
-            close = nearest(word, VERBS)
-            hint = f"did you mean {close}?" if close else f"a task is run by --task {word[:60]};"
+            close = nearest(word, (*VERBS, "export", "run_all"))
+            hint = f"did you mean {close}?" if close in VERBS else f"a task is run by --task {close or word[:60]};"
             raise UsageError(f"there is no verb {word[:60]!r}", hint=f"{hint} `--help` lists everything") from error
         raise UsageError(str(error), hint=_advice(words)) from error
     if not args.verb:
