@@ -311,6 +311,7 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
         ("date,total_tokens", "date=date,tokens=total_tokens"),
         ("date,input_tokens,output_tokens,total_tokens", "date=date,input=input_tokens,output=output_tokens"),
         ("date,amount_cents", "date=date,cents=amount_cents"),
+        ("day,EUR", "date=day,amount=EUR,currency:=EUR"),
         ("usage day,api spend,unit cost", 'date="usage day",amount="api spend"'),
         ("date,list_price_usd,cost_type,Net cost", 'date=date,amount="Net cost",cost_type=cost_type'),
     ],

@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from homes import AppHome
 
+from agent_os.core.days import Window
 from agent_os.core.db import Database
+from agent_os.core.home import open_home
+from agent_os.core.model import Batch, Row
+from agent_os.core.posting import post
 
 HEADER = "Day,Cost (USD),Model,Note\n"
 OCTOBER = HEADER + "2026-10-30,$12.50,gpt-x,=1+1\n2026-10-30,0.50,gpt-x,b\n2026-10-31,2.00,,c\n"
@@ -213,6 +217,8 @@ def test_files_with_labels_of_their_own_stand_side_by_side(home: AppHome, take: 
         ("2026-10-31", "import:team-a", 200),
     ]  # fmt: skip
     assert home.sql("SELECT date, cost_nano FROM results ORDER BY date")[0] == ("2026-10-30", 18_000_000_000)
+    assert "1 replaced" in take(HEADER + "2026-10-30,6,gpt-x,\n", "--account", "team-b").out
+    assert home.sql("SELECT date, cost_nano FROM results ORDER BY date")[0] == ("2026-10-30", 19_000_000_000)
 
 
 def test_a_day_without_figures_is_a_day_of_the_file(take: Importer) -> None:
@@ -230,10 +236,36 @@ def test_tokens_without_money_have_no_cost(home: AppHome, take: Importer) -> Non
     assert home.sql("SELECT tokens, cost_nano, basis FROM results") == [(15, None, "imported")]
 
 
-def test_a_provider_that_reports_by_itself_is_never_added_to(take: Importer) -> None:
-    """The verb says so."""
-    answer = take(OCTOBER, "--yes", provider="openai")
-    assert "openai also reports by itself: imported figures are shown apart, never added" in answer.err
+def report(home: AppHome, provider: str, amount: str) -> None:
+    """Store a reported amount of 2026-10-30, as a collector does."""
+    opened = open_home(str(home.folder), clock=home.clock, stderr=None)
+    line = Row({}, day="2026-10-30", report="costs").cost(amount, "USD", {})
+    post(
+        opened,
+        Batch(
+            provider=provider, task="fetch", window=Window("2026-10-30", "2026-10-31"), days=["2026-10-30"],
+            reports={"costs"}, observed_at="2026-11-22T09:00:00.000Z", records=[line], pages=(), currency="USD",
+            notes=(),
+        ),
+        task="fetch",
+    )  # fmt: skip
+    opened.close()
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai-work"])
+def test_what_a_provider_reports_by_itself_is_never_added_to(home: AppHome, take: Importer, provider: str) -> None:
+    """The headline stays what was reported, both bases stand in the lines, and the verb says so."""
+    report(home, provider, "7.00")
+    answer = take(OCTOBER, "--yes", provider=provider)
+    assert f"{provider} also reports by itself: imported figures are shown apart, never added" in answer.err
+    assert home.sql("SELECT date, cost_nano / 1000000000, basis FROM results ORDER BY date") == [
+        ("2026-10-30", 7, "reported"),
+        ("2026-10-31", 2, "imported"),
+    ]
+    assert home.sql("SELECT basis, sum(amount_nano) / 1000000000 FROM result_lines GROUP BY basis ORDER BY basis") == [
+        ("imported", 15),
+        ("reported", 7),
+    ]
 
 
 def test_a_dry_run_says_what_would_change(home: AppHome, take: Importer) -> None:
@@ -365,7 +397,7 @@ def test_a_large_file_takes_no_memory(tmp_path: Path, program: list[str]) -> Non
         file.write("generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_cached,model_permaslug,")
         file.write("api_key_name,other\n")
         for number in range(1_300_000):
-            file.write(row.format(number, 1 + number % 10, 1 + number % 28, number % 7, "x" * 140))
+            file.write(row.format(number, 1 + number % 10, 1 + number % 28, number % 7, "x" * 160))
     assert path.stat().st_size > 300_000_000
     words = ["import", "csv", str(path), "--provider", "openrouter", "--home", str(tmp_path)]
     code = (

@@ -281,7 +281,7 @@ def store(args: Any, home: Home, sheet: Sheet, headings: Headings, figures: Figu
             figures, provider=args.provider, report=report, observed_at=iso(args.clock.now()), notes=notes
         )
         run_id = post(home, batch, task=imports.TASK, state=memory(args, sheet.header, headings))[0]
-    for told in told_apart(args.provider):
+    for told in told_apart(home, args.provider, figures):
         home.log.warning("import.apart", told)
     for warning in changes.warnings[:MOST_WARNINGS]:
         home.log.warning("import.less", warning)
@@ -318,13 +318,17 @@ def memory(args: Any, header: Sequence[str], headings: Headings) -> Mapping[str,
     return {key_of(args.provider, header): json.dumps(to_json(headings))}
 
 
-def told_apart(provider: str) -> list[str]:
-    """A sentence for a provider that reports by itself, too."""
+def told_apart(home: Home, provider: str, figures: Figures) -> list[str]:
+    """A sentence for a provider that reports by itself, or has done so for the days of the file."""
+    import os
+
+    from ..core.imports import window_of
     from ..plugins import NAMES
 
-    if provider not in NAMES:
-        return []
-    return [f"{provider} also reports by itself: imported figures are shown apart, never added"]
+    reports = provider in NAMES
+    if not reports and os.path.exists(home.db_path):
+        reports = "reported" in {basis for basis, _, _ in home.store().sums(provider, window_of(figures.days))[1]}
+    return [f"{provider} also reports by itself: imported figures are shown apart, never added"] if reports else []
 
 
 def show(args: Any, sheet: Sheet, figures: Figures, changes: Changes) -> None:

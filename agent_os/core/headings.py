@@ -93,12 +93,15 @@ def plain(name: str) -> str:
 
 
 def currency_of(name: str) -> tuple[str, str]:
-    """The plain name without the currency that is part of it, and that currency: "Cost (USD)" is ("cost", "USD")."""
+    """The plain name without the currency in it, and that currency: "Cost (USD)" is ("cost", "USD").
+
+    A column that is named by nothing but a currency holds amounts of it.
+    """
     parts = plain(name).split("_")
     codes = [part.upper() for part in parts if part.upper() in CODES and part != "try"]
     signs = [meant[0] for sign, meant in SIGNS.items() if sign in name and (len(meant) == 1 or sign == "$")]
     rest = "_".join(part for part in parts if part.upper() not in codes)
-    return (rest, (codes or signs or [""])[0]) if rest else ("_".join(parts), "")
+    return rest or ("amount" if codes else ""), (codes or signs or [""])[0]
 
 
 def known(header: Sequence[str]) -> Optional[Headings]:
