@@ -327,7 +327,7 @@ def told_apart(home: Home, provider: str, figures: Figures) -> list[str]:
 
     reports = provider in NAMES
     if not reports and os.path.exists(home.db_path):
-        reports = "reported" in {basis for basis, _, _ in home.store().sums(provider, window_of(figures.days))[1]}
+        reports = "reported" in {basis for basis, _, _ in home.store().sums(provider, window_of(figures.days))[-1]}
     return [f"{provider} also reports by itself: imported figures are shown apart, never added"] if reports else []
 
 
