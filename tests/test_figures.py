@@ -274,6 +274,8 @@ def test_the_delimiter_is_the_one_that_cuts_every_line_alike(tmp_path: Path, tex
         ("a,b\n1,\0\n".encode("utf-16"), "binary"),
         (b"\xff\xfe\x00\x00a\x00\x00\x00", "UTF-32"),
         (b"a,b\n\x81\xff,2\n", "neither UTF-8"),
+        (b"x" * 201 + b",b\n1,2\n", "no line of names"),
+        (b"1," * 500 + b"1\n", "no line of names"),
         (b'a,b\n"1,2\n3,4\n', "cannot be read as CSV at line 2"),
         (b'a,b\n1,"2"3\n', "cannot be read as CSV at line 2"),
         (b"a,b\n" + b"x" * 2**21, "longer|more than 1,048,576 characters, line 2"),

@@ -221,6 +221,16 @@ def test_files_with_labels_of_their_own_stand_side_by_side(home: AppHome, take: 
     assert home.sql("SELECT date, cost_nano FROM results ORDER BY date")[0] == ("2026-10-30", 19_000_000_000)
 
 
+def test_the_costs_and_the_usage_of_a_console_stand_side_by_side(home: AppHome, take: Importer) -> None:
+    """They are two exports of the same days: neither replaces the other, and each replaces itself."""
+    usage = "usage_date_utc,model_version,usage_input_tokens_no_cache,usage_output_tokens\n2026-10-30,claude-z,10,5\n"
+    take(KNOWN, provider="claude")
+    take(usage, provider="claude")
+    take(usage.replace(",5", ",6"), provider="claude")
+    assert home.sql("SELECT tokens, cost_nano FROM results") == [(16, 50_000_000)]
+    assert home.sql("SELECT DISTINCT report FROM result_lines") == [("import",), ("import/usage",)]
+
+
 def test_a_day_without_figures_is_a_day_of_the_file(take: Importer) -> None:
     """An export that has a day with nothing in it takes back what was there; again, it changes nothing."""
     take(OCTOBER, "--yes")
@@ -363,6 +373,7 @@ def test_a_command_line_that_cannot_be_meant_is_refused(home: AppHome, words: li
     ("text", "code", "why"),
     [
         ("day,cost\n2026-10-30,1\n", 2, "nothing says which currency column 'cost' is in; say --currency USD"),
+        ("day,cost chf\n2026-10-30,1\n", 2, "--currency is SEK, and the columns say CHF"),
         ("2026-10-30,$1\n2026-10-31,$2\n", 2, "the first line has figures where names should be"),
         ("day,cost usd\n", 1, "has a line of names and no figures"),
         ("<html></html>", 1, "costs.csv is a web page or XML, not CSV"),
@@ -371,7 +382,8 @@ def test_a_command_line_that_cannot_be_meant_is_refused(home: AppHome, words: li
 )
 def test_a_file_that_cannot_be_meant_is_refused(take: Importer, text: str, code: int, why: str) -> None:
     """In one sentence, with what to do."""
-    assert why in take(text, "--yes", code=code).err
+    words = ("--yes", "--currency", "SEK") if "SEK" in why else ("--yes",)
+    assert why in take(text, *words, code=code).err
 
 
 def test_a_file_that_is_not_there_is_refused(home: AppHome) -> None:

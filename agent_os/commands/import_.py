@@ -36,7 +36,8 @@ FILE is - for standard input, so figures can be typed:
 --map names what is kept, MEANING=COLUMN or MEANING:=TEXT for what is the same in every row; a column may be counted:
   --map 'date=Day,amount="Cost, net",currency:=EUR,model=#4'
 Meanings: {meanings}.
-Exports of OpenAI, Anthropic and OpenRouter are known by their header and need no --map.
+Exports of OpenAI, Anthropic and OpenRouter are known by their header and need no --map; the costs and the usage of one
+console stand side by side without a label.
 Imported money stands beside what a provider reports by itself and is never added to it.
 """
 MOST_WARNINGS = 10
@@ -113,7 +114,7 @@ def settle(args: Any, home: Home, sheet: Sheet) -> Headings:
     else:
         found = remembered(args, home, header) or meanings.known(header) or meanings.guess(header)
     if args.currency and "currency" not in found.columns:
-        found = found._replace(constants={**found.constants, "currency": args.currency})
+        found = in_currency(found, args.currency)
     found = found._replace(order=args.dates or found.order)
     meanings.check(found, header)
     first = next(sheet.rows(), None)
@@ -128,6 +129,16 @@ def settle(args: Any, home: Home, sheet: Sheet) -> Headings:
     if found.origin == "guessed" and not (args.yes or args.dry_run):
         confirm(args, command(args, found, header))
     return found
+
+
+def in_currency(found: Headings, code: str) -> Headings:
+    """The same in this currency. UsageError where the export, the column's name or --map says another."""
+    from ..core.errors import UsageError
+
+    stated = found.constants.get("currency", code)
+    if stated != code and found.origin != "saved":
+        raise UsageError(f"--currency is {code}, and the columns say {stated}", hint="leave --currency out")
+    return found._replace(constants={**found.constants, "currency": code})
 
 
 def rows_of(found: Headings, header: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -225,7 +236,7 @@ def read(args: Any, home: Home, sheet: Sheet, headings: Headings) -> Figures:
     def tell(rows: int) -> None:
         home.log.info("import.reading", f"{thousands(rows)} rows read")
 
-    reader = Reader(sheet.header, headings, today=args.clock.today(), report=report_of(args.account))
+    reader = Reader(sheet.header, headings, today=args.clock.today(), report=report_of(args.account, headings.part))
     figures = reader.read(sheet.rows(), tell=tell)
     if not figures.days and not figures.bad_rows:
         raise PermanentError(f"{sheet.name} has a line of names and no figures", hint="nothing was stored")
@@ -271,7 +282,7 @@ def store(args: Any, home: Home, sheet: Sheet, headings: Headings, figures: Figu
 
     if not figures.days:
         raise PermanentError(f"no row of {sheet.name} is good", hint="nothing was stored; run it without --skip-bad")
-    report = imports.report_of(args.account)
+    report = imports.report_of(args.account, headings.part)
     changes = compared(args, home, figures, report)
     notes = [f"{safe(sheet.name)}, sha256 {sheet.sha256}, {plural(figures.rows, 'row')}", *figures.notes]
     notes += [f"{plural(figures.bad_rows, 'bad row')} left out"] if figures.bad_rows else []
@@ -286,7 +297,7 @@ def store(args: Any, home: Home, sheet: Sheet, headings: Headings, figures: Figu
     for warning in changes.warnings[:MOST_WARNINGS]:
         home.log.warning("import.less", warning)
     if args.json:
-        emit_json(summary(args, sheet, figures, changes, run_id))
+        emit_json({"report": report, **summary(args, sheet, figures, changes, run_id)})
     else:
         show(args, sheet, figures, changes)
     return exits.OK
@@ -370,13 +381,13 @@ def sums(records: Sequence[Record]) -> dict[str, str]:
 
 def summary(args: Any, sheet: Sheet, figures: Figures, changes: Changes, run_id: str) -> dict[str, Any]:
     """The same for programs: money as exact decimal text by currency."""
-    from ..core.imports import report_of, totals
+    from ..core.imports import totals
     from ..core.money import decimal_text
 
     found = totals(figures.records)
     tokens = found.pop("tokens", 0)
     return {
-        "provider": args.provider, "report": report_of(args.account), "file": sheet.name, "sha256": sheet.sha256,
+        "provider": args.provider, "file": sheet.name, "sha256": sheet.sha256,
         "dry_run": args.dry_run, "run": run_id or None, "rows": figures.rows, "new": changes.new,
         "replaced": changes.replaced, "unchanged": changes.unchanged, "tokens": tokens,
         "money": {code: decimal_text(nano) for code, nano in sorted(found.items())}, "bad_rows": figures.bad_rows,

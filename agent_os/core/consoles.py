@@ -17,6 +17,7 @@ class Export(NamedTuple):
     has: str
     columns: Mapping[str, str]
     constants: Mapping[str, str]
+    part: str = ""  # what it tells of a day, where another export of the same console tells the rest
     may_exceed: bool = False  # more cached tokens than input tokens are no mistake of the file
 
 
@@ -40,7 +41,7 @@ EXPORTS = (
             "cache_write": "input_cache_write_tokens", "output": "output_tokens", "requests": "num_model_requests",
             "model": "model", "project": "project_id", "api_key": "api_key_id", "tier": "service_tier",
         },
-        {},
+        {}, part="usage",
     ),
     # Sure: published headers from 2024-12 (seven columns) to 2026-09 (fourteen). Dollars, rounded to cents a row.
     Export(
@@ -62,7 +63,7 @@ EXPORTS = (
             "model": "model_version", "project": "workspace", "api_key": "api_key", "tier": "usage_type",
             "context": "context_window", "region": "inference_geo",
         },
-        {},
+        {}, part="usage",
     ),
     # Sure of the names (four published headers of 2026), less of the zone of `created_at`: none is written.
     # UTC is taken. A row is a request; `cost_total` is in dollars; `byok_usage_inference` is billed elsewhere.

@@ -72,7 +72,8 @@ class Headings(NamedTuple):
     """What the columns of one sheet mean: meaning -> place of its column, and what is the same in every row.
 
     `origin` tells where that comes from: the title of a known export, `given`, `saved`, or `guessed`. `order` is how a
-    day like 03/04/2026 is meant, `dmy` or `mdy`, where that was said.
+    day like 03/04/2026 is meant, `dmy` or `mdy`, where that was said. `part` is what a known export tells of a
+    day where another tells the rest.
     """
 
     columns: Mapping[str, int]
@@ -80,6 +81,7 @@ class Headings(NamedTuple):
     origin: str
     may_exceed: bool = False
     order: str = ""
+    part: str = ""
 
     def at(self, meaning: str) -> Optional[int]:
         """The place of the column that means this."""
@@ -110,7 +112,7 @@ def known(header: Sequence[str]) -> Optional[Headings]:
     for export in EXPORTS:
         if set(export.has.split()) <= set(names):
             columns = {meaning: names.index(name) for meaning, name in export.columns.items() if name in names}
-            return Headings(columns, export.constants, export.title, export.may_exceed)
+            return Headings(columns, export.constants, export.title, export.may_exceed, part=export.part)
     return None
 
 

@@ -33,9 +33,9 @@ class Changes(NamedTuple):
     warnings: list[str]
 
 
-def report_of(label: str) -> str:
-    """The report under which figures by hand are kept: one for each label."""
-    return f"{TASK}:{label}" if label else TASK
+def report_of(label: str, part: str) -> str:
+    """The report under which figures by hand are kept: one for each label, and for each part of an export in two."""
+    return TASK + (f":{label}" if label else "") + (f"/{part}" if part else "")
 
 
 def window_of(days: Sequence[str]) -> Window:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",;\t|"
 LONGEST_LINE = 2**20  # characters; what is longer is no row of figures
+LONGEST_NAME = 200
+MOST_COLUMNS = 500
 _BLOCK = 2**20
 _IN_MEMORY = 8 * 2**20  # of standard input; more goes to a temporary file
 _SAMPLE_LINES = 50
@@ -79,6 +81,9 @@ class Sheet:
                 "is empty", hint="it needs a line of names, as date,amount,currency, and its figures below"
             )
         self._header_at, self.header = first.number, [" ".join(cell.split()) for cell in first.cells]
+        if max(map(len, self.header)) > LONGEST_NAME or len(self.header) > MOST_COLUMNS:
+            self.__exit__(None, None, None)
+            raise self._wrong("has no line of names at its top", hint="it needs one, as date,amount,currency")
         return self
 
     def __exit__(
