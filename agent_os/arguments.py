@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHILD = "_child"  # the word with which this program starts itself, for a task that may have to be ended
 CRASH = "_crash"  # the same for a run that `selftest` kills
-# Verbs, each a module of `commands` (with _ for -).
+# Verbs, each a module of `commands` (`room_of`).
 VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
     "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
@@ -34,6 +34,7 @@ VERBS = {
     "retry": "run what failed again; steps that were done are kept",
     "replay": "do what a run did once more though it succeeded, all of it or from a step on",
     "backfill": "run the days or instants of the past that are missing",
+    "import": "take in figures by hand, from a CSV file: what a provider without an API has charged",
     "gaps": "what is missing, why, and until when it can still be had",
     "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
     "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
@@ -191,6 +192,11 @@ def parse(words: Sequence[str]) -> Arguments:
     return _scan(words) or _parse(words)
 
 
+def room_of(verb: str) -> str:
+    """The module of `commands` that a verb is in; a word of Python's own cannot be a module's name."""
+    return {"import": "import_"}.get(verb) or verb.replace("-", "_")
+
+
 def _scan(words: Sequence[str]) -> Optional[Arguments]:
     """The plain words of a `--task` line; None for anything that argparse should look at."""
     args = Arguments()
@@ -218,8 +224,8 @@ def _parse(words: Sequence[str]) -> Arguments:
         _, is_no_verb, rest = str(error).partition("argument VERB: invalid choice: '")
         if is_no_verb:
             word = rest.partition("'")[0]
-            close = nearest(word, VERBS)
-            hint = f"did you mean {close}?" if close else f"a task is run by --task {word[:60]};"
+            close = nearest(word, (*VERBS, "export", "run_all"))
+            hint = f"did you mean {close}?" if close in VERBS else f"a task is run by --task {close or word[:60]};"
             raise UsageError(f"there is no verb {word[:60]!r}", hint=f"{hint} `--help` lists everything") from error
         raise UsageError(str(error), hint=_advice(words)) from error
     if not args.verb:
@@ -275,7 +281,7 @@ def _parser(verb: str) -> ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         _add(sub, COMMON)
         if name == verb:
-            module = __import__(f"{__package__}.commands.{name.replace('-', '_')}", fromlist=["add_arguments"])
+            module = __import__(f"{__package__}.commands.{room_of(name)}", fromlist=["add_arguments"])
             module.add_arguments(sub)
     return parser
 

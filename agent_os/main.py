@@ -72,11 +72,11 @@ class _Boundary:
         self._is_json = "--json" in words  # also where the rest of them cannot be read
 
         def verb() -> int:
-            from .arguments import parse
+            from .arguments import parse, room_of
 
             args = self.args = parse(words)
             args.clock = self._clock or args.clock
-            module = __import__(f"{__package__}.commands.{args.verb.replace('-', '_')}", fromlist=["execute"])
+            module = __import__(f"{__package__}.commands.{room_of(args.verb)}", fromlist=["execute"])
             return int(module.execute(args))
 
         from .core.signals import StopSignals

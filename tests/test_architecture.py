@@ -19,15 +19,15 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock crontab errors groups migrations money price_table redactor text",
+    "clock consoles crontab errors groups migrations money price_table redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
-    " signals strict_json",
+    " sheet signals strict_json",
     "app_code db dotenv http_request ini_file lock log_events log_tree logger model printing process spec",
-    "config due ledger log_reading log_store opening prices retry",
-    "chronicle export http_answer http_connector ini journal logbook price_facts repricing retention"
+    "cells config due ledger log_reading log_store opening prices retry",
+    "chronicle export headings http_answer http_connector ini journal logbook price_facts repricing retention"
     " slots store survey",
-    "http_client price_import price_store",
-    "home price_book",
+    "figures http_client price_import price_store",
+    "home imports price_book",
     "app_values collector posting",
     "app log_source",
     "apps context holes",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Optional
 
+    from .days import Window
     from .db import Database
     from .model import Batch
 
@@ -125,6 +126,15 @@ class Ledger:
         touched = {line[0] for line in added} | {line[0] for _, line in closed}
         self._write_results(batch, headlines, change, run_id=run_id, batch_id=batch_id, touched=touched)
         return change
+
+    def lines(self, provider: str, window: Window, *, report: str) -> list[Record]:
+        """What is known now of one report in a window."""
+        rows = self._db.all(
+            f"SELECT {COLUMNS} FROM result_lines"  # noqa: S608 (a constant)
+            " WHERE superseded_at IS NULL AND provider = ? AND date >= ? AND date < ? AND report = ?",
+            (provider, window.start, window.end, report),
+        )
+        return [Record._make(row) for row in rows]
 
     def _current(self, batch: Batch) -> list[tuple[Any, ...]]:
         """What is known now of the batch's days: the id and the columns of each line."""
