@@ -346,7 +346,8 @@ def test_the_folders_of_the_tool_are_found_as_the_tool_finds_them(
 def test_what_cannot_be_is_counted_and_the_rest_collected(laptop: Laptop, bad: str, said: str) -> None:
     """Said once, with the number; never fatal."""
     laptop.log(ONE, line("m1", output=3), bad, bad, line("m2", request="req_2", output=4))
-    assert laptop.collect()["claude_code"]["notes"] == [f"passed over: 2 {said}"]
+    times = 1 if "a time that cannot be" in said else 2  # the same answer, twice
+    assert laptop.collect()["claude_code"]["notes"] == [f"passed over: {times} {said}"]
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
     (run,) = laptop.json("history", "--task", "fetch_claude_code")
     assert said in run["notes"]

@@ -70,6 +70,15 @@ class Answer(NamedTuple):
     is_side: bool = False
 
 
+def merged(known: Answer, copy: Answer, *, last_wins: bool) -> Answer:
+    """What two copies under the same ids come to, of which `copy` was read later."""
+    first = copy if copy.moment[1] < known.moment[1] else known
+    full = copy if last_wins or copy.counts.weight >= known.counts.weight else known
+    if first is full and known.is_side == copy.is_side:
+        return full
+    return full._replace(moment=first.moment, project=first.project, is_side=known.is_side and copy.is_side)
+
+
 class Event(NamedTuple):
     """One answer as it is kept. `at`: the Unix second of its first copy."""
 
@@ -82,15 +91,16 @@ class Event(NamedTuple):
 
 def key_of(source: str, message: str, request: str = "") -> int:
     """63 bits that stand for an answer: 44 of its message id, 19 of its request id (0: it has none)."""
+    high = _hashed(f"{source}\n{message}") & _MESSAGE_MASK
+    low = (_hashed(request) & _REQUEST_MASK or 1) if request else 0
+    return high << _REQUEST_BITS | low
+
+
+def _hashed(text: str) -> int:
+    """64 bits of a text, with surrogates or without: they come from escapes in JSON, and must not end a run."""
     from hashlib import blake2b
 
-    # Surrogates come from escapes in the JSON; they must not end a run.
-    name = blake2b(f"{source}\n{message}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    low = 0
-    if request:
-        digest = blake2b(request.encode("utf-8", "surrogatepass"), digest_size=4).digest()
-        low = (int.from_bytes(digest, "big") & _REQUEST_MASK) or 1
-    return (int.from_bytes(name, "big") & _MESSAGE_MASK) << _REQUEST_BITS | low
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def message_of(key: int) -> int:
@@ -135,24 +145,25 @@ def folder_of(path: Any) -> str:
     return parts[-1] if parts else ""
 
 
-_bases: dict[str, int] = {}  # day -> the Unix second it begins at: parsed once
+_minutes: dict[str, int] = {}  # the Unix second at which a minute begins, by its text: each is parsed once
+_MOST_MINUTES = 100_000
 
 
 def moment_of(text: Any) -> tuple[str, int]:
     """(UTC day, Unix second) of an RFC 3339 instant. ValueError for what is none."""
     if not isinstance(text, str) or len(text) > 40:
         raise ValueError("a time that is none")
-    if text[-1:] != "Z" or text[10:11] != "T" or text[13:14] != ":" or text[16:17] != ":":
+    if text[-1:] != "Z" or text[16:17] != ":":
         return _moment(text)
-    base = _bases.get(text[:10])
+    base = _minutes.get(text[:16])
     if base is None:
-        from .days import parse_day, unix
-
-        base = _bases[text[:10]] = unix(parse_day(text[:10]))
-    hour, minute, second = int(text[11:13]), int(text[14:16]), int(text[17:19])
-    if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second <= 60):
+        if len(_minutes) >= _MOST_MINUTES:
+            _minutes.clear()
+        base = _minutes[text[:16]] = _moment(text[:16] + ":00Z")[1]
+    second = int(text[17:19])
+    if not 0 <= second <= 60:
         raise ValueError("a time that is none")
-    return text[:10], base + hour * 3600 + minute * 60 + min(second, 59)
+    return text[:10], base + min(second, 59)
 
 
 def _moment(text: str) -> tuple[str, int]:

@@ -6,7 +6,10 @@ on where it was.
 
 from __future__ import annotations
 
-from .log_events import Copies, Event, Group, context_of, key_of
+import re
+from json import JSONDecoder, dumps, loads
+
+from .log_events import Event, Group, context_of, key_of, merged
 from .log_tree import Faults, FileState, LogFile, document_of, files_below, parts_of, start_of
 
 TYPE_CHECKING = False
@@ -38,8 +41,8 @@ if TYPE_CHECKING:
         def messages(self, data: Any) -> Iterable[Any]:
             """What a line tells of."""
 
-        def answer(self, message: Any, carry: dict[str, Any], *, path: str) -> Optional[Answer]:
-            """The answer that a message tells of."""
+        def reader(self) -> Callable[..., Optional[Answer]]:
+            """What tells the answer that a message is about."""
 
 
 KEPT_AT_ONCE = 20_000  # answers, or files, that are committed together
@@ -65,11 +68,12 @@ class Reading:
 
         self.faults = Faults()
         self._source = source
+        self._answer = source.reader()
         self._ask = ask
         self._say = say
         self._last_day = add_days(today, 1)  # later ones are a clock's mistake
         self._has_projects = has_projects
-        self._copies = Copies(last_wins=source.last_wins)
+        self._answers: dict[tuple[str, str], Answer] = {}
         self._states: dict[bytes, FileState] = {}
         self._groups: dict[Group, Group] = {}
         self._known: Optional[dict[bytes, FileState]] = None
@@ -77,20 +81,15 @@ class Reading:
 
     def add(self, answer: Answer) -> None:
         """Take in one copy of one answer. ValueError for one without an id."""
-        (day, at), counts = answer.moment, answer.counts
         if not answer.message:
             raise ValueError("an answer without an id")
-        if not "2020" < day <= self._last_day:
-            self.faults.count("answers at a time that cannot be (is the clock right?)")
-            return
-        size = sum(counts) - counts.output - counts.web_search
-        group = Group(
-            day, (answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
-            _name(answer.model), _name(answer.tier), context_of(size), _name(answer.region),
-        )  # fmt: skip
-        group = self._groups.setdefault(group, group)
-        key = key_of(self._source.name, answer.message, answer.request)
-        self._copies.add(Event(key, at, answer.is_side, group, counts))
+        ids = (answer.message, answer.request)
+        known = self._answers.get(ids)
+        if known is not None:
+            if known.counts == answer.counts and known.moment <= answer.moment and known.is_side <= answer.is_side:
+                return  # most copies tell nothing new
+            answer = merged(known, answer, last_wins=self._source.last_wins)
+        self._answers[ids] = answer
 
     def read_files(self) -> None:
         """Read what was added to the files of the log."""
@@ -104,7 +103,7 @@ class Reading:
         self._total = sum(max(0, file.size - _offset(known.get(file.key))) for file in changed)
         for file in changed:
             self._read(file, known.get(file.key))
-            if len(self._copies) >= KEPT_AT_ONCE or len(self._states) >= KEPT_AT_ONCE:
+            if len(self._answers) >= KEPT_AT_ONCE or len(self._states) >= KEPT_AT_ONCE:
                 self.flush()
 
     def known(self) -> dict[bytes, FileState]:
@@ -119,14 +118,27 @@ class Reading:
 
     def flush(self) -> None:
         """Have everything that was found so far kept."""
-        if self._states or len(self._copies):
-            events = list(self._copies.events())
+        if self._states or self._answers:
+            events = [event for event in map(self._event, self._answers.values()) if event is not None]
             self._ask("keep_log", events=events, files=self._states, last_wins=self._source.last_wins)
-            self._copies, self._states = Copies(last_wins=self._source.last_wins), {}
+            self._answers, self._states = {}, {}
+
+    def _event(self, answer: Answer) -> Optional[Event]:
+        """An answer as it is kept; None for one at a time that cannot be."""
+        (day, at), counts = answer.moment, answer.counts
+        if not "2020" < day <= self._last_day:
+            self.faults.count("answers at a time that cannot be (is the clock right?)")
+            return None
+        size = sum(counts) - counts.output - counts.web_search
+        group = Group(
+            day, (answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
+            _name(answer.model), _name(answer.tier), context_of(size), _name(answer.region),
+        )  # fmt: skip
+        group = self._groups.setdefault(group, group)
+        key = key_of(self._source.name, answer.message, answer.request)
+        return Event(key, at, answer.is_side, group, counts)
 
     def _read(self, file: LogFile, state: Optional[FileState]) -> None:
-        from json import dumps, loads
-
         try:
             with open(file.path, "rb") as stream:
                 start = start_of(file, state, stream)
@@ -138,7 +150,7 @@ class Reading:
                         continue
                     self._take_in(file, part, carry)
                     end = end._replace(offset=part.offset, tail=part.tail, carry=dumps(carry))
-                    if len(self._copies) >= KEPT_AT_ONCE:
+                    if len(self._answers) >= KEPT_AT_ONCE:
                         self.remember(file, end._replace(size=-1))  # not whole yet: looked at again if this ends here
                         self.flush()
                 self.remember(file, end)
@@ -162,29 +174,33 @@ class Reading:
 
     def _take_in(self, file: LogFile, part: Part, carry: dict[str, Any]) -> None:
         """The answers in some lines; what cannot be read of them is counted, and the others are read."""
-        messages, answer, path = self._source.messages, self._source.answer, file.path
+        messages, answer, add, path = self._source.messages, self._answer, self.add, file.path
         for data in self._objects(part.lines, is_rest=part.is_rest):
             for message in messages(data):
                 try:
                     found = answer(message, carry, path=path)
                     if found is not None:
-                        self.add(found)
+                        add(found)
                 except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
                     self.faults.count("answers whose figures cannot be")
 
     def _objects(self, lines: Sequence[bytes], *, is_rest: bool) -> Iterator[Any]:
         """The lines that can tell something, parsed."""
-        markers = self._source.markers
+        find = re.compile(b"|".join(map(re.escape, self._source.markers))).search  # without markers: all of them
         for line in lines:
-            if markers and not any(marker in line for marker in markers):
+            if find(line) is None:
                 if line[:1] != b"{" and line.strip() and not is_rest:
                     self.faults.count("lines that are no JSON")
                 continue
+            text = line.decode("utf-8", "replace").strip()
             try:
-                yield parsed(line)
+                data, end = _decode(text) if len(text) < LONG_LINE else _decode_long(text)
             except (ValueError, RecursionError):
-                if not is_rest:
-                    self.faults.count("lines that are no JSON")
+                data, end = None, -1
+            if end == len(text):
+                yield data
+            elif not is_rest:
+                self.faults.count("lines that are no JSON")
 
     def _tell(self) -> None:
         share = self._done * 100 // self._total if self._total else 100
@@ -199,16 +215,13 @@ def _offset(state: Optional[FileState]) -> int:
     return state.offset if state else 0
 
 
-def parsed(line: bytes) -> Any:
-    """A line as JSON. ValueError, RecursionError for what is none; never minutes over a number of a million digits."""
-    from json import loads
-
-    text = line.decode("utf-8", "replace")
-    return loads(text, parse_int=_whole) if len(text) > LONG_LINE else loads(text)
-
-
 def _whole(digits: str) -> int:
+    """A number of a long line: one of a million digits would take minutes."""
     return int(digits) if len(digits) < 20 else -1
+
+
+_decode = JSONDecoder().raw_decode  # without the checks of `loads`, which cost as much as a third of a short line
+_decode_long = JSONDecoder(parse_int=_whole).raw_decode
 
 
 def _name(text: str) -> str:
