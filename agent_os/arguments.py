@@ -26,6 +26,7 @@ CRASH = "_crash"  # the same for a run that `selftest` kills
 # Verbs, each a module of `commands` (`room_of`).
 VERBS = {
     "tasks": "what can be run, and what keeps a task from running",
+    "providers": "every source: what it gives, how far back, with which key, and its state on this machine",
     "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
     "results": "tokens and cost by day and provider",
     "history": "the runs of the past, newest first",

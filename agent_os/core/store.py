@@ -55,6 +55,14 @@ class Store:
             (since, until, provider, provider),
         )
 
+    def coverage(self) -> dict[str, tuple[str, int, str, str, str]]:
+        """What is stored of each provider: (basis, days, the first, the last, when it last changed)."""
+        rows = self.db.all(
+            "SELECT provider, min(basis), count(*), min(date), max(date), max(updated_at) FROM results"
+            " GROUP BY provider ORDER BY provider"
+        )
+        return {provider: tuple(rest) for provider, *rest in rows}
+
     def sums(self, provider: str, span: Window) -> tuple[int, int, list[tuple[str, str, int]]]:
         """Tokens of a span, those of them that no price is known for, and its money as (basis, currency, nano), each
         apart: they are never added.
