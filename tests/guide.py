@@ -47,6 +47,7 @@ class Reader:
     def __init__(self, folder: Path, *, built: Optional[Path] = None) -> None:
         self.folder = folder
         self.environ = {"PATH": f"{folder / '.bin'}{os.pathsep}/usr/bin{os.pathsep}/bin", "LC_ALL": "C.UTF-8"}
+        self.environ["HOME"] = str(folder)  # and no log of whoever runs the tests
         self.skipped: list[str] = []
         self.is_built = built is not None
         (folder / ".bin").mkdir(parents=True)

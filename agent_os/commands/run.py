@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .. import exits
@@ -118,6 +119,8 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
         reason = collector.disabled if collector else f"disabled: {missing[0]} is not set" if missing else ""
         if not reason:
             return
+        if collector and _was_read(setup, home):
+            return  # a log that is empty now: there is nothing new, and nothing wrong
         needs = collector.needs if collector else missing
         reasons.append((collector.name if collector else name, reason, needs[0] if needs else ""))
     what = "nothing to collect from" if set(targets) <= set(setup.collectors) else "nothing to run"
@@ -126,6 +129,14 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
     raise ConfigError(
         f"{what}: {told}", hint=f"put {reasons[0][2]}=... into {home.settings.home}/.env (chmod 600){demo}"
     )
+
+
+def _was_read(setup: Setup, home: Home) -> bool:
+    """Whether a log of this machine was ever read into this home."""
+    if not os.path.exists(home.db_path):
+        return False
+    with home.reading() as store:
+        return any(store.first_day(name) for name, each in setup.collectors.items() if each.is_local)
 
 
 def code_of(units: Sequence[Unit]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import add_app, emit_json, emit_table
+from . import add_app, emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ def execute(args: Arguments) -> int:
 
     home = args.open()
     setup = setup_of(home, app=args.app)
+    absent = [name for name, each in setup.collectors.items() if each.disabled and not each.is_expected]
     rows = [
         (task.name, state(task, setup, home), when(task), ", ".join(task.after), task.doc)
         for task in setup.tasks.values()
+        if args.json or task.name not in absent
     ]
     ready = any(not each.disabled for each in setup.collectors.values())
     rows.append(
@@ -39,6 +41,8 @@ def execute(args: Arguments) -> int:
         emit_json([dict(zip(("task", "state", "due", "after", "what"), row)) for row in rows])
     else:
         emit_table(("task", "state", "due", "after", "what it does"), rows)
+        if absent:
+            emit(f"not set up: {', '.join(sorted(absent))} (`providers` tells how)")
     return exits.OK
 
 

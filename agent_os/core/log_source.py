@@ -50,7 +50,16 @@ class LogCollector(Collector):
     def roots(self) -> list[tuple[str, str]]:
         """The folders of the tool, each with a part of it in which there are logs."""
         places = [(folder, part) for folder in self._named() for part in self.parts]
-        return [(folder, part) for folder, part in places if os.path.isdir(os.path.join(folder, part))]
+        return [(folder, part) for folder, part in places if self._holds_log(folder, part)]
+
+    def _holds_log(self, folder: str, part: str) -> bool:
+        """Whether there is any file of the log: a tool that was installed and never used has folders, too."""
+        for path, folders, names in os.walk(os.path.join(folder, part)):
+            folders.sort(reverse=True)  # where folders are dates, the newest first
+            below = os.path.relpath(path, folder).replace(os.sep, "/")
+            if any(self.matches(name if below == "." else f"{below}/{name}") for name in names):
+                return True
+        return False
 
     def _named(self) -> list[str]:
         """The folders that the tool may have: those that were set, else where it keeps what is its by itself."""
