@@ -24,7 +24,8 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
 
     Raises ConfigError that says all that is wrong.
     """
-    from .core.apps import apps_of, check, registry
+    from .core.apps import apps_of, check, enter, registry
+    from .core.config import ACCOUNT
 
     settings = home.settings
     apps = apps_of(settings, app if isinstance(app, str) else "")
@@ -38,8 +39,14 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
     else:
         limits, written = {}, []
     found = registry(apps, written, load())
+    accounts = []
+    if any(section.startswith(ACCOUNT) for section in settings.sections):
+        from .core.accounts import accounts_of
+
+        accounts = accounts_of(settings, found)
+        enter(found, accounts)
     cost_limits = {name: limit for each in apps for name, limit in each.limits.items()}
-    if apps or written:
+    if apps or written or accounts:
         faults = [fault for each in apps for fault in each.faults]
         check(found, faults=faults, limits=limits, cost_limits=cost_limits)
     outboxes = {name: task for name, task in found.items() if task.kind == "outbox"}

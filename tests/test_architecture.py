@@ -26,11 +26,11 @@ RANKS = (
     "cells config due ledger log_reading log_store opening prices retry",
     "chronicle export headings http_answer http_connector ini journal logbook price_facts repricing retention"
     " slots store survey",
-    "figures http_client price_import price_store",
+    "figures http_client paging price_import price_store",
     "home imports price_book",
     "app_values collector posting",
     "app log_source",
-    "apps context holes",
+    "accounts apps context holes",
     "bodies living plan",
     "operations",
     "agenda child desk",
@@ -45,7 +45,14 @@ RANK = {name: rank for rank, line in enumerate(RANKS) for name in line.split()}
 LEAN = (
     *("", "core", "commands", "plugins"),
     *("main", "arguments", "exits", "wiring", "commands.run", "commands.report", "commands.self_check"),
-    *("plugins.openai", "plugins.anthropic", "plugins.claude_code"),
+    *(
+        "plugins.anthropic",
+        "plugins.claude_code",
+        "plugins.cursor",
+        "plugins.github_copilot",
+        "plugins.openai",
+        "plugins.openrouter",
+    ),
     *("core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
     *("core.due", "core.journal", "core.machine", "core.plan", "core.retention", "core.slots"),
     *(
@@ -53,6 +60,7 @@ LEAN = (
         "core.clock",
         "core.collector",
         "core.log_source",
+        "core.paging",
         "core.config",
         "core.days",
         "core.db",

@@ -323,26 +323,42 @@ def test_a_key_revoked_between_two_pages_stores_nothing(world: World) -> None:
 
 
 def test_a_provider_without_a_key_is_disabled_and_the_run_is_green(world: World) -> None:
-    """With the reason, in the table and in the database."""
+    """It is named in a line of its own; the reason is in the JSON and in the database."""
     world.keys = {"OPENAI_API_KEY": world.sandbox.openai_key}
     world.write_env()
     answer = world.run("--task", "run_all")
     assert answer.code == 0
-    assert "disabled: ANTHROPIC_API_KEY or ANTHROPIC_ADMIN_KEY is not set" in answer.out
-    assert world.rows("SELECT status, error FROM runs WHERE plugin_name = 'anthropic'") == [
-        ("skipped", "disabled: ANTHROPIC_API_KEY or ANTHROPIC_ADMIN_KEY is not set")
-    ]
+    assert [line.split()[0] for line in answer.out.splitlines() if "success" in line] == ["openai"]
+    assert "disabled" not in answer.out
+    assert answer.out.splitlines()[-1] == "not set up: anthropic (`providers` tells how)"
+    reason = "disabled: ANTHROPIC_API_KEY or ANTHROPIC_ADMIN_KEY is not set"
+    assert world.rows("SELECT status, error FROM runs WHERE plugin_name = 'anthropic'") == [("skipped", reason)]
+    assert world.collect().outcomes["anthropic"]["reason"] == reason
+
+
+def test_that_a_provider_is_disabled_is_written_down_once(world: World) -> None:
+    """Until something else becomes of it: another reason, a key, and then none again."""
+    key = {"ANTHROPIC_ADMIN_KEY": world.sandbox.anthropic_key}
+    world.keys = {"OPENAI_ADMIN_KEY": world.sandbox.openai_key}
+    for more, runs in (({}, 1), ({}, 1), (key, 2), ({}, 3), ({}, 3)):
+        world.write_env(**more)
+        assert world.collect().code == 0
+        assert world.rows("SELECT count(*) FROM runs WHERE task = 'fetch_anthropic'") == [(runs,)]
 
 
 def test_nothing_set_up_is_told_with_what_to_do(world: World) -> None:
-    """Exit 3, a hint, and no database."""
+    """Exit 3, one sentence however many providers there are, the keys that most people have, and no database."""
     world.keys = {}
     world.write_env()
     answer = world.run("--task", "run_all")
     assert answer.code == 3
-    assert ".env" in answer.err
-    assert "demo" in answer.err
+    assert "nothing to collect from: no key is set and no log was found" in answer.err
+    for word in ("OPENAI_ADMIN_KEY", "ANTHROPIC_ADMIN_KEY", ".env", "`providers`", "`demo`"):
+        assert word in answer.err
     assert not (world.home / "agent_os.db").exists()
+    answer = world.run("--task", "fetch_anthropic")
+    assert answer.code == 3
+    assert "anthropic is disabled: ANTHROPIC_API_KEY or ANTHROPIC_ADMIN_KEY is not set" in answer.err
 
 
 def test_a_task_that_runs_elsewhere_is_busy(world: World) -> None:

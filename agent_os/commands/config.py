@@ -25,7 +25,7 @@ def execute(args: Arguments) -> int:
     settings = home.settings
     names = set(settings.names())
     for collector in load():
-        names.update((*collector.needs, collector.base_url[0]))
+        names.update((*collector.needs, *collector.settings, collector.base_url[0]))
     rows = [("home", settings.home, "flag" if args.home else "AGENT_OS_HOME or the current directory")]
     for name in sorted(names):
         value, source = settings.find(name)

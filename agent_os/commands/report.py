@@ -108,8 +108,11 @@ def show_runs(units: Sequence[Unit]) -> None:
 
 
 def show_collectors(units: Sequence[Unit]) -> None:
-    """A line a provider."""
+    """A line a provider; those that are not set up are named in one line, if any other is there."""
     from ..core.text import span, thousands
+
+    absent = [unit for unit in units if unit.disabled]
+    units = [unit for unit in units if not unit.disabled] or units
 
     header = ("provider", "result", "days new", "restated", "missing", "tokens", "cost", "time")
     rows: list[tuple[str, ...]] = []
@@ -128,6 +131,8 @@ def show_collectors(units: Sequence[Unit]) -> None:
     for unit in units:
         if unit.status == "skipped":
             emit(f"{unit.provider}: {unit.error}")
+    if absent and units[0] not in absent:
+        emit(f"not set up: {', '.join(sorted(unit.provider for unit in absent))} (`providers` tells how)")
         for note in unit.notes:
             emit(f"{unit.provider}: {note}")
     for line in beside([unit.collector for unit in units if unit.span and unit.collector]):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..arguments import Arguments
+    from ..core.collector import Collector
     from ..core.due import Order
     from ..core.home import Home
     from ..core.plan import Setup, Unit
@@ -121,14 +122,28 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
             return
         if collector and _was_read(setup, home):
             return  # a log that is empty now: there is nothing new, and nothing wrong
-        needs = collector.needs if collector else missing
-        reasons.append((collector.name if collector else name, reason, needs[0] if needs else ""))
+        reasons.append(
+            (collector.name if collector else name, reason, _missing(collector) if collector else missing[0])
+        )
+    is_about_all = len(targets) > 1 and set(targets) <= set(setup.collectors)
+    if is_about_all:
+        raise ConfigError(
+            "nothing to collect from: no key is set and no log was found",
+            hint=f"put OPENAI_ADMIN_KEY=... or ANTHROPIC_ADMIN_KEY=... into {home.settings.home}/.env (chmod 600);"
+            " `providers` lists every source and how to set it up; `demo` shows what comes of it, without a key",
+        )
     what = "nothing to collect from" if set(targets) <= set(setup.collectors) else "nothing to run"
     told = "; ".join(f"{name} is {reason}" for name, reason, _ in reasons)
     demo = ", or try `demo`, which needs no key" if set(targets) <= set(setup.collectors) else ""
-    raise ConfigError(
-        f"{what}: {told}", hint=f"put {reasons[0][2]}=... into {home.settings.home}/.env (chmod 600){demo}"
-    )
+    needed = reasons[0][2]
+    todo = f"put {needed}=... into {home.settings.home}/.env (chmod 600)" if needed else "`providers` tells how"
+    raise ConfigError(f"{what}: {told}", hint=f"{todo}{demo}")
+
+
+def _missing(collector: Collector) -> str:
+    """The setting that a collector is first in need of; `""` where it is no setting."""
+    wanted = collector.needs if not collector.key_name else collector.settings
+    return wanted[0] if wanted else ""
 
 
 def _was_read(setup: Setup, home: Home) -> bool:

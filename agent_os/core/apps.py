@@ -99,9 +99,14 @@ def registry(
             task = declared.copy()
             task.app = app.loaded_from
             _enter(found, task)
-    for declared in ini_tasks:
-        _enter(found, declared.copy())
+    enter(found, (declared.copy() for declared in ini_tasks))
     return found
+
+
+def enter(found: dict[str, Task], tasks: Iterable[Task]) -> None:
+    """Add more tasks. One whose name is taken carries that as a fault."""
+    for task in tasks:
+        _enter(found, task)
 
 
 def check(

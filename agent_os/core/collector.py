@@ -1,12 +1,13 @@
 """What a provider's file is made from: a `Collector` fetches pages (I/O) and normalizes them into records (pure).
 
-The kernel does the rest once for all: paging and its guards, keys, retries, checks, storing.
+The kernel does the rest once for all: paging and its guards (`paging`), keys, retries, checks, storing.
 """
 
 from __future__ import annotations
 
 from .days import add_days
 from .errors import AgentOSError, ConfigError, KeyRefusedError, PermanentError
+from .paging import MOST_PAGES, MovedError, Tally, Totals, check, member, naming, next_page, rows_by_day
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from .http_client import HttpClient, Reply
     from .model import Batch, Page, Record
 
-MOST_PAGES = 1000  # of one report and window; a provider that needs more is turning in circles
-_REFUSED = (401, 403)
 _LACKING = (403, 404)
 
 
@@ -27,8 +26,13 @@ class Collector:
     """A provider as a task. Subclasses say who they are in class attributes, and how in `fetch` and `normalize`."""
 
     name = ""  # in every table, lower case
-    needs: tuple[str, ...] = ()  # settings that hold the key; the first that is set is used
+    gives = ""  # what is reported, and by what: "money and tokens by model and key"
+    fresh = ""  # when a day is there: "within the hour", "a day after it is over"
+    needs: tuple[str, ...] = ()  # settings that hold the key; the first that is set is used; none: no key is needed
     key_help = ""  # which key it must be, where it is made, and with which rights
+    settings: tuple[str, ...] = ()  # what else may be set: names, no secrets; read with `setting`
+    section = ""  # of agent_os.ini, of an account: what stands there goes before the settings
+    path = ""  # of an account whose log is on this machine: the folder that it reads
     base_url = ("", "")  # the setting that moves it, and where it is otherwise
     hosts: tuple[str, ...] = ()  # where the key may be sent
     bucket_fields = ("", "")  # the members of a daily bucket that hold its start and its end
@@ -39,6 +43,9 @@ class Collector:
     basis = "reported"  # what kind of money it gives
     is_expected = False  # whether every run says that it is not set up; else only whoever asks is told
     is_local = False  # whether it reads what is on this machine: without a key, without a request
+    pause_seconds = 0.0  # between two requests, where so many a minute are taken
+    refused: tuple[int, ...] = (401, 403)  # statuses that say: not with this key
+    sums_events = False  # its rows are single events: those that agree in all but their figures are one line
 
     def __init__(self, settings: Settings, connect: Callable[[Collector], HttpClient]) -> None:
         self.notes: list[str] = []
@@ -62,7 +69,8 @@ class Collector:
     @property
     def disabled(self) -> str:
         """Why this collector cannot run; `""` when it can."""
-        return "" if self.key_name else f"disabled: {' or '.join(reversed(self.needs))} is not set"
+        is_set = self.key_name or not self.needs
+        return "" if is_set else f"disabled: {' or '.join(reversed(self.needs))} is not set"
 
     @property
     def found(self) -> str:
@@ -79,6 +87,11 @@ class Collector:
                 hint=f"copy the key again; it comes from {self._settings.find(self.key_name)[1]}",
             )
         return value
+
+    def setting(self, name: str) -> str:
+        """The value of one of `settings`, from the section of the account where it stands there; `""` when not set."""
+        own = self._settings.get(f"[{self.section}] {name.lower()}") if self.section else ""
+        return own or self._settings.get(name)
 
     def first_answered(self, today: str) -> Optional[str]:
         """The earliest day that the provider still answers for; None where it forgets nothing."""
@@ -171,20 +184,20 @@ class Collector:
         page_query = list(query)
         for _ in range(MOST_PAGES):
             try:
-                reply = self._get(path, page_query)
+                reply = self._request(path, page_query)
             except PermanentError as error:
                 if optional and error.status in _LACKING and not seen:
                     self._absent.add(report)
                     self.notes.append(f"{report} is not available to this key (HTTP {error.status})")
                     return
                 raise
-            with _naming(f"{self.name}: {report} for {window}"):
-                buckets = buckets_of(_member(reply, "data"), window, fields=self.bucket_fields)
+            with naming(f"{self.name}: {report} for {window}"):
+                buckets = buckets_of(member(reply, "data"), window, fields=self.bucket_fields)
                 twice = [day for day, _ in buckets if day in seen]
                 if twice:
                     raise PermanentError(f"the answer holds {twice[0]} on two pages")
                 seen.update(day for day, _ in buckets)
-                token = _next_page(reply, tokens)
+                token = next_page(reply, tokens)
             yield Page(report, reply.url, reply.request_id, reply.seen_at, reply.body, buckets)
             if token is None:
                 missing = [day for day in window if day not in seen]
@@ -193,6 +206,64 @@ class Collector:
             tokens.add(token)
             page_query = [*query, ("page", token)]
         raise PermanentError(f"{self.name}: {report} for {window} has more than {MOST_PAGES} pages; it was given up")
+
+    def row_pages(  # noqa: PLR0913 (what is asked and how it is read, all but two by name)
+        self,
+        report: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        *,
+        body: Optional[Mapping[str, Any]] = None,
+        window: Window,
+        rows: str,
+        day: str,
+        is_wider: bool = False,
+        tally: Optional[Callable[[Any], tuple[object, object]]] = None,
+    ) -> Iterator[Page]:
+        """The pages of a report whose rows carry their day: about the days of `window`, those without a row included.
+
+        `rows` and `day` name the member that holds the rows and, in each, its day. With a `body` the question is a POST
+        that changes nothing. An answer that `is_wider` than the question is no fault. `tally` reads, from the answer,
+        how many rows there are on all pages and whether another page follows (`page` in the body counts them); without
+        it there is one page. Nothing is yielded before all pages have come and agree.
+        """
+        from .model import Page
+
+        subject = f"{self.name}: {report} for {window}"
+        pages: list[Page] = []
+        counted = Tally()
+        for number in range(1, MOST_PAGES + 1):
+            asked = body if body is None or tally is None else {**body, "page": number}
+            reply = self._request(path, query, body=asked)
+            told = reply.url if asked is None else f"{reply.url} {dict(asked)}"
+            first = self.first_answered(reply.seen_at[:10]) or ""  # midnight may have passed since the plan was made
+            try:
+                with naming(subject):
+                    found = member(reply, rows)
+                    buckets = rows_by_day(found, day, window=window, is_wider=is_wider)
+                    total, more = (len(found), False) if tally is None else tally(reply.data)
+                    follows = counted.add(len(found), total=total, more=more)
+            except MovedError as error:
+                if window.start != self._open_day:
+                    raise
+                self.notes.append(f"{error.message}; {window} is left for the next run")
+                return
+            kept = [bucket for bucket in buckets if bucket[0] >= first]
+            pages.append(Page(report, told, reply.request_id, reply.seen_at, reply.body, kept))
+            if not follows:
+                yield from pages
+                return
+        raise PermanentError(f"{subject} has more than {MOST_PAGES} pages; it was given up")
+
+    def split(self, window: Window) -> tuple[list[Window], list[Window]]:
+        """The days of a window that are over, and the open one, which providers treat apart; none or one each."""
+        from .days import Window
+
+        over, rest = min(self._open_day, window.end), max(self._open_day, window.start)
+        return (
+            [Window(window.start, over)] if window.start < over else [],
+            [Window(rest, window.end)] if rest < window.end else [],
+        )
 
     def collect(self, window: Window, *, open_day: str) -> Batch:
         """Fetch and normalize a window, all of it, and check it as a whole. Nothing is stored here.
@@ -204,18 +275,22 @@ class Collector:
         self.notes, self._absent, self._open_day = [], set(), open_day
         pages: list[Page] = []
         records: list[Record] = []
+        totals = Totals()
         answered: dict[str, set[str]] = {}
         for page in self.fetch(window):
             answered.setdefault(page.report, set()).update(day for day, _ in page.buckets)
-            with _naming(self.name):
-                records.extend(self.normalize(page))
+            with naming(self.name):
+                if self.sums_events:
+                    totals.add(self.normalize(page))
+                else:
+                    records.extend(self.normalize(page))
             pages.append(page._replace(buckets=()))  # the bytes are kept, what was parsed from them is not
         for report in self._absent:  # also one that answered a part of the window before it was refused
             answered.pop(report, None)
         if not answered:
             raise PermanentError(f"{self.name} answered nothing for {window}")
         days = [day for day in window if all(day in known for known in answered.values())]
-        held = set(days)
+        held, records = set(days), records + totals.records()
         records = [record for record in records if record.date in held and record.report in answered]
         check(self.name, records)
         foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
@@ -243,17 +318,24 @@ class Collector:
                 hint="a missing day is not taken for a day without charges; the next run asks again",
             )
 
-    def _get(self, path: str, query: Sequence[tuple[str, str]]) -> Reply:
-        """One request; a refused key becomes a sentence about keys."""
+    def _request(
+        self, path: str, query: Sequence[tuple[str, str]] = (), *, body: Optional[Mapping[str, Any]] = None
+    ) -> Reply:
+        """One request: a GET, or with a body a POST that only asks. A refused key becomes a sentence about keys."""
         if self._http is None:
             self._http = self._connect(self)
+        elif self.pause_seconds:
+            self._http.rest(self.pause_seconds)
         setting, default = self.base_url
-        base = (self._settings.get(setting) or default).rstrip("/")
+        url = (self._settings.get(setting) or default).rstrip("/") + path
         try:
-            reply = self._last = self._http.get(base + path, query=query, headers=self.headers())
+            if body is None:
+                reply = self._last = self._http.get(url, query=query, headers=self.headers())
+            else:
+                reply = self._last = self._http.ask(url, json=dict(body), headers=self.headers())
         except AgentOSError as error:
             error.hint = error.hint.replace("the base URL setting", setting)
-            if not isinstance(error, PermanentError) or error.status not in _REFUSED:
+            if not isinstance(error, PermanentError) or error.status not in self.refused:
                 raise
             raise KeyRefusedError(
                 f"{self.name} refused the key in {self.key_name} ({error.message})",
@@ -261,55 +343,3 @@ class Collector:
                 status=error.status,
             ) from error
         return reply
-
-
-class _naming:  # noqa: N801 (reads as a word of the statement it is used in)
-    """`with _naming("openai: costs for …"):` a refusal inside says what it was about."""
-
-    def __init__(self, subject: str) -> None:
-        self._subject = subject
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: Optional[BaseException], trace: object) -> None:
-        if isinstance(error, PermanentError):
-            error.message = f"{self._subject}: {error.message}"
-            error.args = (error.message,)
-
-
-def _member(reply: Reply, name: str) -> object:
-    if not isinstance(reply.data, dict) or name not in reply.data:
-        raise PermanentError(f"the answer has no `{name}`", hint="is the base URL right?")
-    return reply.data[name]
-
-
-def _next_page(reply: Reply, tokens: Iterable[str]) -> Optional[str]:
-    """The token of the page that follows, None when this is the last. Raises PermanentError when it cannot be meant."""
-    more = _member(reply, "has_more")
-    if more is False:
-        return None
-    token = reply.data.get("next_page")
-    if more is not True or not isinstance(token, str) or not token:
-        raise PermanentError("more pages are said to follow, but the answer does not name the next one")
-    if token in tokens:
-        raise PermanentError("the answer names a page that was read already")
-    return token
-
-
-def check(provider: str, records: Iterable[Record]) -> None:
-    """Refuse records that cannot all be true: the same line twice, or sums that a ledger cannot hold."""
-    seen: set[tuple[object, ...]] = set()
-    sums: dict[tuple[str, str], int] = {}
-    for record in records:
-        identity = record.identity
-        if identity in seen:
-            what = ", ".join(part for part in record[4:13] if part) or "without a name"
-            raise PermanentError(f"{provider}: {record.report} for {record.date}: the same line stands twice: {what}")
-        seen.add(identity)
-        amount = record.amount_nano if record.kind == "cost" else record.quantity
-        if isinstance(amount, int):
-            key = (record.kind + record.unit, record.currency)
-            sums[key] = sums.get(key, 0) + abs(amount)
-    if any(total >= 2**63 for total in sums.values()):
-        raise PermanentError(f"{provider}: the figures of this window add up to more than can be true")

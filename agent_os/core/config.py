@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Optional
 
-SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_WEBHOOK_URL")
+SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_WEBHOOK_URL", "] KEY")  # the last: of an account
 REFERENCE = "env:"  # a value that begins so names a setting, which has the value
+ACCOUNT = "account:"  # how the sections of accounts begin: what stands there is a setting `[account:work] key`
+_FREE_ENDINGS = ("_BASE_URL", "_ORG", "_USER")  # of what collectors may be told beside their keys
 _LONGEST_SETTING = 8192
 
 
@@ -114,6 +116,17 @@ class Settings:
             for name, value in options.items():
                 if is_secret(name) and value and not value.startswith(REFERENCE):
                     yield value
+        for name in self._account_keys():  # whatever they are called
+            for _, values in self._sources:
+                if values.get(name, "").strip():
+                    yield values[name].strip()
+
+    def _account_keys(self) -> Iterator[str]:
+        """The settings that accounts name as their keys."""
+        for section, options in self.sections.items():
+            key = options.get("key", "").strip()
+            if section.startswith(ACCOUNT) and key.startswith(REFERENCE):
+                yield key[len(REFERENCE) :].strip()
 
     def names(self) -> list[str]:
         """The names that the files and flags set, and those the kernel knows; not the whole environment."""
@@ -200,9 +213,17 @@ def _read_ini(path: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
 
     sections = ini_file.read(path)
     options = sections.pop(ini_file.SECTION, {})
-    return ini_file.settings_of(options, path=path, known=[each.name for each in KNOWN], is_free=_is_free), sections
+    found = ini_file.settings_of(options, path=path, known=[each.name for each in KNOWN], is_free=_is_free)
+    for section, given in sections.items():
+        if section.startswith(ACCOUNT):
+            found.update({f"[{section}] {name}": value for name, value in given.items() if _is_value(value)})
+    return found, sections
+
+
+def _is_value(text: str) -> bool:
+    return bool(text.strip()) and not text.strip().startswith(REFERENCE)
 
 
 def _is_free(name: str) -> bool:
-    """Whether the ini may set this, though the kernel does not know it: keys and addresses of providers."""
-    return is_secret(name) or name.endswith("_BASE_URL")
+    """Whether the ini may set this, though the kernel does not know it: keys, addresses and owners at providers."""
+    return is_secret(name) or name.endswith(_FREE_ENDINGS)

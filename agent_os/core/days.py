@@ -148,6 +148,23 @@ def day_of_instant(text: str) -> Optional[str]:
     return utc.date().isoformat() if utc.time() == utc.time().min else None
 
 
+def day_at(value: object) -> Optional[str]:
+    """The UTC day that a row names: `2026-11-21`, its midnight as an instant, or any millisecond of it since 1970.
+
+    None for what is neither. Seconds since 1970 are not taken: they would be a day of January 1970.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return day_of_unix(value // 86_400_000 * 86_400) if value >= 10**11 else None
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_day(value)
+    except ValueError:
+        return day_of_instant(value) or day_of_instant(value + "Z")
+
+
 def status_of(day: str, read_on: str) -> str:
     """`open`, `provisional` or `settled`: what a day is that was last read on the UTC day `read_on`."""
     age = ordinal(read_on) - ordinal(day)

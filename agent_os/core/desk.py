@@ -247,6 +247,9 @@ class Desk:
         self._note_skipped(unit)
 
     def _note_skipped(self, unit: Unit) -> None:
+        """Write a run that was not made; of what is disabled only once, until something else becomes of it."""
+        if unit.disabled and self.journal.last_run(unit.task.name) == ("skipped", unit.error):
+            return
         unit.run_id = new_id(self._clock)
         self.slots.note_skipped(self._row(unit), unit.error)
 

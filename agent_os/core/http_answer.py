@@ -123,7 +123,8 @@ def _refusal(answer: Answer, request: Request, *, redactor: Redactor, now: datet
     if should_retry(status, headers):
         wish = asked_wait(headers, now) if request.is_safe else _wish(answer, data, now)
         return TransientError(message, hint=CATCHES_UP, status=status, retry_after=wish)
-    return PermanentError(message, hint=_HINTS.get((request.method, status), ""), status=status)
+    method = "GET" if request.is_safe else "POST"  # a POST that only asks fails as a GET does
+    return PermanentError(message, hint=_HINTS.get((method, status), ""), status=status)
 
 
 def _document(answer: Answer) -> Json:
@@ -160,7 +161,8 @@ def _vendor_message(answer: Answer, data: Json, request: Request, redactor: Reda
 
 def _request_id(answer: Answer, data: Json, redactor: Redactor) -> str:
     """By which the vendor finds the request again: from a header, else from the body."""
-    named = answer.headers.get("request-id") or answer.headers.get("x-request-id")
+    headers = answer.headers
+    named = headers.get("request-id") or headers.get("x-request-id") or headers.get("x-github-request-id")
     if not named and isinstance(data, dict):
         named = data.get("request_id")
     return redactor.text(named)[:_LONGEST_NAME] if isinstance(named, str) and _PLAIN.fullmatch(named) else ""

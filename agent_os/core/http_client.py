@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Optional
 from .errors import AgentOSError, PermanentError, TaskError, TransientError
 from .http_answer import Answer, Reply, explain, judge, settle
 from .http_connector import Connector
-from .http_request import Request, read_content, write_get, write_post
+from .http_request import Request, read_content, write_get, write_post, write_question
 from .http_target import Target, check_header, read_target
 from .http_wire import GarbledError, TooLargeError, Wire, read_body, read_headers, read_some
-from .retry import CATCHES_UP
+from .retry import CATCHES_UP, Wait, pause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .logger import Log, Redactor
-    from .retry import Retry, Wait
+    from .retry import Retry
     from .strict_json import Json
 
 __all__ = ["HttpClient", "Reply"]
@@ -99,7 +99,19 @@ class HttpClient:
         No try but the first begins or lasts beyond the budget of `retry`.
         """
         target = read_target(url, query, self._allowed_hosts)
-        request = write_get(target, headers or {}, agent=self._agent)
+        return self._repeat(write_get(target, headers or {}, agent=self._agent))
+
+    def ask(self, url: str, *, json: Json, headers: Optional[Mapping[str, str]] = None) -> Reply:
+        """The JSON answer to a POST that changes nothing, its question in the body: tried again and told as a GET is.
+
+        Only for what the other side documents as a question; everything else is a `post`.
+        """
+        target = read_target(url, (), self._allowed_hosts)
+        content = read_content(json, b"", "")
+        return self._repeat(write_question(target, headers or {}, agent=self._agent, content=content))
+
+    def _repeat(self, request: Request) -> Reply:
+        """The answer to a request that may be sent twice, tried again as `retry` allows."""
         last_end = self._clock.monotonic() + max(self._retry.budget_seconds, self._deadline)
 
         def ask() -> Reply:
@@ -137,6 +149,11 @@ class HttpClient:
         except AgentOSError as error:
             settle(error, is_sent=attempt.is_sent, status=attempt.status)
             raise
+
+    def rest(self, seconds: float) -> None:
+        """Wait before the next request, where only so many are taken. An `abort` ends it with a TransientError."""
+        due = TransientError("the next request was due")
+        pause(Wait(0, due, seconds), self._clock, lambda: self._is_aborted)
 
     def close(self) -> None:
         """Close what is kept open. The client can be used again."""

@@ -33,16 +33,19 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """One request, ready to be sent. A GET `is_safe`: it changes nothing and may be sent twice. A POST is neither."""
+    """One request, ready to be sent. A GET `is_safe`: it changes nothing and may be sent twice. A POST is neither,
+    unless it only asks.
+    """
 
     method: str
     target: Target
     head: bytes = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    only_asks: bool = False
 
     @property
     def is_safe(self) -> bool:
-        return self.method == "GET"
+        return self.method == "GET" or self.only_asks
 
     def is_success(self, status: int) -> bool:
         """Of a GET a whole document is expected; a POST may well be answered with "created", "later" or nothing."""
@@ -65,6 +68,13 @@ class Request:
 def write_get(target: Target, headers: Mapping[str, str], *, agent: str) -> Request:
     """Raises ConfigError for a header that http cannot carry or that is not the caller's to write."""
     return Request("GET", target, _write_head("GET", target, headers, own=_own(agent, headers, "application/json")))
+
+
+def write_question(target: Target, headers: Mapping[str, str], *, agent: str, content: Content) -> Request:
+    """A POST that changes nothing: what is asked stands in its body. Raises ConfigError as `write_get` does."""
+    own = _own(agent, headers, "application/json")
+    own += [f"Content-Length: {len(content.body)}", f"Content-Type: {content.kind}"]
+    return Request("POST", target, _write_head("POST", target, headers, own=own), content.body, only_asks=True)
 
 
 def write_post(target: Target, headers: Mapping[str, str], *, agent: str, content: Content) -> Request:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAME = "agent_os.ini"
 SECTION = "agent_os"  # the settings
-PREFIXES = ("task", "price")  # of sections that are one of many: [task:NAME]
+PREFIXES = ("task", "account", "price")  # of sections that are one of many: [task:NAME]
 _LARGEST = 1_000_000
 _SETTING = "AGENT_OS_"
 _HEADER = r"\[(?P<header>[^]]+)\]\s*([#;].*)?$"
@@ -122,9 +122,13 @@ def _refuse_unknown(path: str, sections: Iterable[str]) -> None:
     wrong = [name for name in sections if name != SECTION and not name.startswith(begins)]
     if wrong:
         which = "the unknown section" if len(wrong) == 1 else "the unknown sections"
-        otherwise = f"settings stand in [{SECTION}], " + ", ".join(f"a {each} in [{each}:NAME]" for each in PREFIXES)
+        otherwise = f"settings stand in [{SECTION}], " + ", ".join(f"{_a(each)} in [{each}:NAME]" for each in PREFIXES)
         names = _listed([f"[{name[:80]}]" for name in wrong])
         raise ConfigError(f"{path} has {which} {names}", hint=_advice(map(_meant, wrong), otherwise))
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _meant(section: str) -> Optional[str]:

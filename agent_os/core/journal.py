@@ -32,6 +32,12 @@ class Journal:
 
     # steps
 
+    def last_run(self, task: str) -> Optional[tuple[str, str]]:
+        """How the newest run of a task ended, and with which error; None when it has none."""
+        sql = "SELECT status, coalesce(error, '') FROM runs WHERE task = ? ORDER BY started_at DESC, id DESC LIMIT 1"
+        row = self._db.one(sql, (task,))
+        return (row[0], row[1]) if row else None
+
     def steps(self, task: str, key: str) -> dict[str, tuple[str, str]]:
         """The steps of a slot that are done: name -> (hash of the input, output as JSON)."""
         rows = self._db.all("SELECT name, input_hash, output_json FROM steps WHERE task = ? AND key = ?", (task, key))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 
-from .collector import Collector, check
+from .collector import Collector
 from .days import add_days, windows
 from .errors import PermanentError
+from .paging import check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -145,8 +145,8 @@ class Row:
             raise self.wrong("the money of a row", f"{amount} {currency}") from error
         return self._record("cost", dimensions, quantity=quantity, unit=unit, amount_nano=nano, currency=code)
 
-    def usage(self, quantity: int, unit: str, dimensions: Mapping[str, str]) -> Record:
-        """A usage record: so many of `unit` ("tokens", "requests", "images", ...)."""
+    def usage(self, quantity: Union[int, str], unit: str, dimensions: Mapping[str, str]) -> Record:
+        """A usage record: so many of `unit` ("tokens", "requests", "images", ...), whole or as exact decimal text."""
         return self._record("usage", dimensions, quantity=quantity, unit=unit)
 
     def _record(self, kind: str, dimensions: Mapping[str, str], **figures: Any) -> Record:

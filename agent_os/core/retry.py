@@ -81,7 +81,7 @@ class Retry:
                     raise _ended(error, reason) from error
             if on_wait is not None:
                 on_wait(wait)
-            _pause(wait, clock, stop)
+            pause(wait, clock, stop)
 
     def _seconds(self, attempt: int, error: TransientError, random: Callable[[], float]) -> float:
         """Never less than what was asked for; else a doubling wait, up to a quarter shorter by chance."""
@@ -121,8 +121,8 @@ def _ended(error: TransientError, reason: str) -> TransientError:
     )
 
 
-def _pause(wait: Wait, clock: Clock, stop: Optional[Callable[[], bool]]) -> None:
-    """Sleep the wait out in slices, so that a stop need not wait for its end."""
+def pause(wait: Wait, clock: Clock, stop: Optional[Callable[[], bool]]) -> None:
+    """Sleep the wait out in slices, so that a stop need not wait for its end. Raises TransientError when stopped."""
     if stop is None:
         clock.sleep(wait.seconds)
         return

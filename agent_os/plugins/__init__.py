@@ -1,6 +1,7 @@
 """One file a provider. Plugins do not know each other and see only the public API of the package."""
 
-NAMES = ("anthropic", "claude_code", "openai")  # written out: looking into a zip takes longer than importing them
+# Written out: looking into a zip for them takes longer than importing them.
+NAMES = ("anthropic", "claude_code", "cursor", "github_copilot", "openai", "openrouter")
 
 
 def load() -> list:  # type: ignore[type-arg]  # of Collector classes; naming the type would import it

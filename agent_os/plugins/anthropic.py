@@ -21,6 +21,8 @@ class Anthropic(Collector):
 
     name = "anthropic"
     vendor = "anthropic"
+    gives = "money by workspace and description (no Priority Tier); tokens by workspace, key and model"
+    fresh = "within hours; a day may still change for a month"
     is_expected = True
     needs = ("ANTHROPIC_ADMIN_KEY", "ANTHROPIC_API_KEY")
     key_help = (

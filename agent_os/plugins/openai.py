@@ -36,6 +36,8 @@ class OpenAI(Collector):
 
     name = "openai"
     vendor = "openai"
+    gives = "money by project and line item; tokens and other usage by project, key and model"
+    fresh = "within hours; a day may still change for a month"
     is_expected = True
     needs = ("OPENAI_ADMIN_KEY", "OPENAI_API_KEY")
     key_help = (

@@ -1,4 +1,4 @@
-"""A loopback server that answers as the providers' admin APIs do, from invented data: for `demo` and the tests.
+"""A loopback server that answers as the providers' billing APIs do, from invented data: for `demo` and the tests.
 
 Nothing of the kernel imports it; it reaches no network and knows no real key.
 """

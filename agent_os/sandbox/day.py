@@ -14,13 +14,15 @@ T = TypeVar("T")
 # Wide enough that no sum or product of invented amounts is ever rounded.
 EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 
-# The counts that are tokens, of both providers; every other count is calls, images, seconds, bytes.
+# The counts that are tokens, of all providers; every other count is calls, images, seconds, bytes.
 TOKENS = frozenset(
     (
         *(f"{part}_{kind}" for part in ("uncached", "cached", "output") for kind in ("text", "audio", "image")),
         *("write_30m", "write_12h", "input_tokens"),
         *("uncached_input_tokens", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"),
         *("cache_read_input_tokens", "output_tokens"),
+        *("uncached_prompt", "cached_prompt", "completion"),
+        *("inputTokens", "cacheWriteTokens", "cacheReadTokens", "outputTokens"),
     )
 )
 

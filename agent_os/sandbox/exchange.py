@@ -30,6 +30,7 @@ class Request:
     headers: Mapping[str, str]
     id: str
     received_at: datetime
+    body: bytes = b""
 
     def get(self, name: str) -> Optional[str]:
         """The first value of a query parameter."""
@@ -74,6 +75,8 @@ class Knobs:
     is_bearer_accepted: bool = False  # Anthropic: an admin key as `Authorization: Bearer`
     is_bare_array_accepted: bool = False  # Anthropic: `group_by=` as well as `group_by[]=`
     is_cost_of_today_served: bool = False  # Anthropic: a cost range that holds no complete day
+    is_open_day_shown: bool = False  # OpenRouter: what today has so far, among the days that are over
+    is_moving: bool = False  # Cursor: another event arrives with every request
 
 
 class Refusal(Exception):  # noqa: N818  # an answer that a provider gives, not a failure of ours

@@ -10,19 +10,30 @@ from dataclasses import replace
 from functools import partial
 from typing import Callable, Optional
 
-from . import invent_anthropic, invent_openai
+from . import invent_anthropic, invent_cursor, invent_github, invent_openai, invent_openrouter
 from .day import CostLine, Day, Traffic, day_of, midnight
 
 # What makes two pieces of cost one line of the report: the finest grouping that is always allowed.
-LINE_KEYS = {"openai": ("project_id", "line_item"), "anthropic": ("workspace_id", "description")}
-_INVENT = {"openai": invent_openai.invent, "anthropic": invent_anthropic.invent}
-_MORE = {"openai": invent_openai.more, "anthropic": invent_anthropic.more}
+LINE_KEYS = {
+    "openai": ("project_id", "line_item"),
+    "anthropic": ("workspace_id", "description"),
+    "openrouter": ("endpoint_id", "model"),
+    "cursor": ("event", "kind"),
+    "github": ("item", "sku"),
+}
+_MODULES = {
+    "openai": invent_openai,
+    "anthropic": invent_anthropic,
+    "openrouter": invent_openrouter,
+    "cursor": invent_cursor,
+    "github": invent_github,
+}
 
 _Change = Callable[[Day], Day]
 
 
 class Ledger:
-    """Every day of both providers up to today, and the changes that were made to some of them."""
+    """Every day of all providers up to today, and the changes that were made to some of them."""
 
     def __init__(self, seed: int, today: str) -> None:
         self.seed = seed
@@ -38,7 +49,7 @@ class Ledger:
             return Day()
         with self._lock:
             if (provider, day) not in self._days:
-                result = _INVENT[provider](self.seed, day)
+                result = _MODULES[provider].invent(self.seed, day)
                 for change in self._changes.get((provider, day), ()):
                     result = change(result)
                 self._days[provider, day] = result
@@ -62,10 +73,11 @@ class Ledger:
         self.today = day
 
     def grow_today(self) -> None:
-        """An hour later: today has more traffic and more cost at both providers, even where it was empty."""
+        """An hour later: today has more traffic and more cost at every provider, even where it was empty."""
         self._grown += 1
-        for provider, more in _MORE.items():
-            self._change(provider, self.today, partial(Day.and_also, other=more(self.seed, self.today, self._grown)))
+        for provider, module in _MODULES.items():
+            more = module.more(self.seed, self.today, self._grown)
+            self._change(provider, self.today, partial(Day.and_also, other=more))
 
     def restate(self, provider: str, day: str, *, factor: str = "1", amount: Optional[str] = None) -> None:
         """Tokens and cost become `factor` (decimal text) times theirs; then the largest line costs `amount` USD."""

@@ -10,13 +10,14 @@ import socket
 import socketserver
 import struct
 import threading
+from base64 import b64encode
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Optional
 from urllib.parse import parse_qsl, urlsplit
 
 from ..core.clock import Clock, iso
-from . import anthropic, openai
+from . import anthropic, cursor, github, openai, openrouter
 from .exchange import Knobs, Pairs, Reply, Request
 from .faults import Script
 from .ledger import Ledger
@@ -24,7 +25,13 @@ from .ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ANSWER = {"openai": openai.answer, "anthropic": anthropic.answer}
+_ANSWER = {
+    "openai": openai.answer,
+    "anthropic": anthropic.answer,
+    "openrouter": openrouter.answer,
+    "cursor": cursor.answer,
+    "github": github.answer,
+}
 _KEY_HEADERS = ("authorization", "x-api-key", "proxy-authorization")
 _DRIP_SECONDS = 0.02
 _IDLE_SECONDS = 60
@@ -47,10 +54,13 @@ class Entry:
 
 
 class Sandbox:
-    """Both providers on 127.0.0.1 while the context lasts. All data is invented; both keys are made up."""
+    """The providers on 127.0.0.1 while the context lasts. All data is invented; all keys are made up."""
 
     openai_key = "sk-admin-sandbox-invented-0123456789"
     anthropic_key = "sk-ant-admin01-sandbox-invented-0123456789"
+    openrouter_key = "sk-or-v1-management-sandbox-invented-0123456789"
+    cursor_key = "key_sandbox_invented_0123456789"
+    github_key = "github_pat_sandbox_invented_0123456789"
 
     def __init__(self, *, seed: int = 7, today: Optional[str] = None, clock: Optional[Clock] = None) -> None:
         self.clock = clock or Clock()
@@ -59,6 +69,8 @@ class Sandbox:
         self.journal: list[Entry] = []
         self.latency = 0.0  # seconds each answer takes
         self.closing = threading.Event()
+        # By provider and key: each key is of an organization of its own, which has a ledger of its own.
+        self._ledgers = {(provider, getattr(self, f"{provider}_key")): self.ledger for provider in _ANSWER}
         self._scripts = {provider: Script() for provider in _ANSWER}
         self._busy = dict.fromkeys(_ANSWER, 0)
         self._lock = threading.Lock()
@@ -70,6 +82,11 @@ class Sandbox:
             self._servers[provider] = _Server(self, provider)
         return self
 
+    def organization(self, provider: str, key: str, *, seed: int) -> Ledger:
+        """Another organization at a provider, with the key that it alone answers to. Returns its ledger."""
+        ledger = self._ledgers[provider, key] = Ledger(seed, self.ledger.today)
+        return ledger
+
     def __exit__(self, *_: object) -> None:
         self.closing.set()
         for provider in _ANSWER:
@@ -78,19 +95,28 @@ class Sandbox:
     @property
     def openai_base_url(self) -> str:
         """With `/v1`, as the official SDK has it."""
-        return f"http://127.0.0.1:{self._servers['openai'].server_port}/v1"
+        return f"{self.address('openai')}/v1"
 
     @property
     def anthropic_base_url(self) -> str:
         """Without `/v1`, as the official SDK has it."""
-        return f"http://127.0.0.1:{self._servers['anthropic'].server_port}"
+        return self.address("anthropic")
+
+    @property
+    def openrouter_base_url(self) -> str:
+        """With `/api/v1`, as the official SDK has it."""
+        return f"{self.address('openrouter')}/api/v1"
+
+    def address(self, provider: str) -> str:
+        """Where a provider listens."""
+        return f"http://127.0.0.1:{self._servers[provider].server_port}"
 
     def fault(self, provider: str, path: str, name: str, *, nth: int = 1, times: Optional[int] = None) -> None:
         """Let the `nth` request from now on that has `path` in its path meet the fault, and so many after it (one)."""
         self._scripts[provider].plan(path, name, nth=nth, times=times)
 
     def clear_faults(self) -> None:
-        """Both providers behave again."""
+        """All providers behave again."""
         for script in self._scripts.values():
             script.clear()
 
@@ -114,8 +140,8 @@ class Sandbox:
             concurrent = self._busy[provider]
         try:
             self.closing.wait(self.latency)
-            key = {"openai": self.openai_key, "anthropic": self.anthropic_key}[provider]
-            proper = _ANSWER[provider](request, ledger=self.ledger, knobs=self.knobs, key=key)
+            key, ledger = self._asked_by(request)
+            proper = _ANSWER[provider](request, ledger=ledger, knobs=self.knobs, key=key)
             reply, fault = self._scripts[provider].spoil(request, proper)
             shown = {name: "***" if name in _KEY_HEADERS else value for name, value in request.headers.items()}
             about = (provider, request.method, request.path, request.query, shown, iso(request.received_at))
@@ -125,11 +151,23 @@ class Sandbox:
             with self._lock:
                 self._busy[provider] -= 1
 
+    def _asked_by(self, request: Request) -> tuple[str, Ledger]:
+        """The key among those that exist which the request carries, and whose ledger that is; else the first one's."""
+        given = " ".join(request.headers.get(name, "") for name in _KEY_HEADERS)
+        mine = {key: ledger for (provider, key), ledger in self._ledgers.items() if provider == request.provider}
+        found = next((key for key in mine if key in given or basic(key) in given), next(iter(mine)))
+        return found, mine[found]
+
     def next_request_id(self) -> str:
         """`req_sandbox000001` and so on."""
         with self._lock:
             self._asked += 1
             return f"req_sandbox{self._asked:06d}"
+
+
+def basic(key: str) -> str:
+    """A key as the user name of HTTP Basic, without a password."""
+    return b64encode(f"{key}:".encode()).decode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -192,13 +230,12 @@ class _Conversation(BaseHTTPRequestHandler):
             super().finish()
 
     def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length") or 0))
-        request = self._request()
+        request = self._request(self.rfile.read(int(self.headers.get("content-length") or 0)))
         self._send(self.server.sandbox.answer(request, connection=self.client_address[1]))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _answer  # noqa: N815  # names given by http.server
 
-    def _request(self) -> Request:
+    def _request(self, body: bytes) -> Request:
         url = urlsplit(self.path)
         return Request(
             provider=self.server.provider,
@@ -208,6 +245,7 @@ class _Conversation(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             id=self.server.sandbox.next_request_id(),
             received_at=self.server.sandbox.clock.now(),
+            body=body,
         )
 
     def _send(self, reply: Reply) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any, Callable, Optional
 
-from . import anthropic, openai
+from . import anthropic, cursor, github, openai, openrouter
 from .exchange import Literal, Refusal, Reply, Request, Wire, render
 
 Spoil = Callable[[Request, Reply], Optional[Reply]]
@@ -228,7 +228,10 @@ def _error(request: Request, reply: Reply, fault: tuple[int, tuple[tuple[str, st
     code = "rate_limit_exceeded" if number == 429 else None
     kind = _KINDS.get(number, "api_error" if number >= 500 else "invalid_request_error")
     message = f"This is the sandbox's scripted answer with status {number}."
-    if request.provider == "openai":
+    others = {"openrouter": openrouter.error, "cursor": cursor.error, "github": github.error}
+    if request.provider in others:
+        content = others[request.provider](Refusal(number, message))
+    elif request.provider == "openai":
         kind = "requests" if number == 429 else "server_error" if number >= 500 else "invalid_request_error"
         content = openai.error(Refusal(number, message, kind=kind, code=code))
     else:
