@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -189,18 +190,8 @@ def test_the_oldest_day_that_openrouter_answers_for_is_had(world: Apis) -> None:
     answered, first = sorted(world.stored("openrouter")), world.day(30)
     assert answered[0] == first
     for day, status in ((first, 200), (world.day(31), 400), (world.today, 400), (world.day(1), 200)):
-        assert asked(world, f"/activity?date={day}") == status
-
-
-def asked(world: Apis, path: str) -> int:
-    """The status of a question that the collector does not ask."""
-    key = {"Authorization": f"Bearer {world.sandbox.openrouter_key}"}
-    try:
-        with urlopen(Request(world.sandbox.openrouter_base_url + path, headers=key)) as reply:  # noqa: S310
-            return int(reply.status)
-    except HTTPError as error:
-        error.close()
-        return error.code
+        key = {"Authorization": f"Bearer {world.sandbox.openrouter_key}"}
+        assert asked(f"{world.sandbox.openrouter_base_url}/activity?date={day}", **key)[0] == status
 
 
 # --- Cursor -----------------------------------------------------------------------------------------------------------
@@ -320,3 +311,111 @@ def test_the_token_of_other_things_is_not_taken(world: Apis) -> None:
     answer, _ = world.fetch("github_copilot")
     assert "disabled: GITHUB_BILLING_TOKEN is not set" in answer.err
     assert not world.sandbox.requests("github")
+
+
+# --- the fakes are as strict as what they stand for -------------------------------------------------------------------
+
+
+def asked(url: str, *, body: object = None, **headers: str) -> tuple[int, dict[str, object]]:
+    """Status and JSON of a request that no collector sends."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    if data is not None:
+        headers = {"Content-Type": "application/json", **headers}
+    try:
+        with urlopen(Request(url, data=data, headers=headers)) as reply:
+            return int(reply.status), json.load(reply)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "status", "told"),
+    [
+        ("", "", 401, "No auth credentials found"),
+        ("sk-or-v1-of-a-kind-that-may-only-infer", "", 403, "Only management keys can fetch activity for an account"),
+        ("nonsense", "", 401, "User not found."),
+        (Sandbox.openrouter_key, "?date=21.11.2026", 400, "Invalid date format. Use YYYY-MM-DD"),
+        (Sandbox.openrouter_key, "?date=2020-01-01", 400, "Date must be within the last 30 (completed) UTC days"),
+    ],
+)
+def test_what_openrouter_refuses(world: Apis, key: str, query: str, status: int, told: str) -> None:
+    """In its own shape."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    url = f"{world.sandbox.openrouter_base_url}/activity{query}"
+    assert asked(url, **headers) == (status, {"error": {"code": status, "message": told}})
+
+
+DAY = 86_400_000
+START = 1_795_219_200_000
+
+
+@pytest.mark.parametrize(
+    ("login", "body", "status", "told"),
+    [
+        ("", {}, 401, "Unauthorized"),
+        ("wrong:", {}, 401, "Unauthorized"),
+        (f"{Sandbox.cursor_key}:password", {}, 401, "Unauthorized"),
+        (f"{Sandbox.cursor_key}:", b"{", 400, "Request body is not valid JSON"),
+        (f"{Sandbox.cursor_key}:", {"startDate": "2026-11-21", "endDate": START}, 400, "startDate must be a number"),
+        (
+            f"{Sandbox.cursor_key}:", {"startDate": START // 1000, "endDate": START // 1000 + 86_400}, 400,
+            "startDate and endDate must be in epoch milliseconds",
+        ),
+        (
+            f"{Sandbox.cursor_key}:", {"startDate": START, "endDate": START + 31 * DAY}, 400,
+            "Date range cannot exceed 30 days",
+        ),
+        (
+            f"{Sandbox.cursor_key}:", {"startDate": START, "endDate": START + DAY, "pageSize": 101}, 400,
+            "page must be at least 1, pageSize from 1 to 100",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cursor_refuses(world: Apis, login: str, body: object, status: int, told: str) -> None:
+    """The key is a user name without a password; a span is of milliseconds."""
+    headers = {"Authorization": "Basic " + b64encode(login.encode()).decode()} if login else {}
+    url = f"{world.sandbox.address('cursor')}/teams/filtered-usage-events"
+    assert asked(url, body=body, **headers) == (status, {"error": told})
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "more", "status", "told"),
+    [
+        ("", "/organizations/sandbox-org", {}, 401, "Requires authentication"),
+        ("nonsense", "/organizations/sandbox-org", {}, 401, "Bad credentials"),
+        (
+            "github_pat_without_the_right", "/organizations/sandbox-org", {}, 403,
+            "Resource not accessible by personal access token",
+        ),
+        (Sandbox.github_key, "/organizations/another", {}, 404, "Not Found"),
+        (Sandbox.github_key, "/organizations/sandbox-org", {"query": "?year=2026&month=13"}, 400, "month is not valid"),
+        (
+            Sandbox.github_key, "/organizations/sandbox-org", {"query": "?year=2020&month=1&day=1"}, 400,
+            "Only data from the past 24 months is accessible via this endpoint.",
+        ),
+        (
+            Sandbox.github_key, "/organizations/sandbox-org", {"version": "1999-01-01"}, 400,
+            "'1999-01-01' is not a supported version of the REST API.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_github_refuses(world: Apis, token: str, path: str, more: dict[str, str], status: int, told: str) -> None:
+    """What a token may not see is not there."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if "version" in more:
+        headers["X-GitHub-Api-Version"] = more["version"]
+    url = f"{world.sandbox.address('github')}{path}/settings/billing/usage{more.get('query', '')}"
+    answered, said = asked(url, **headers)
+    assert (answered, said["message"], said["status"]) == (status, told, str(status))
+
+
+def test_a_month_of_github_is_its_days(world: Apis) -> None:
+    """Without a day it tells the items of all days of the month, each with its date."""
+    key = {"Authorization": f"Bearer {world.sandbox.github_key}"}
+    year, month, _ = world.day(1).split("-")
+    url = f"{world.sandbox.address('github')}/users/sandbox-user/settings/billing/usage?year={year}&month={int(month)}"
+    _, whole = asked(url, **key)
+    items = [item for day in range(1, 32) for item in asked(f"{url}&day={day}", **key)[1].get("usageItems", [])]
+    assert whole["usageItems"] == items
+    assert items

@@ -730,3 +730,35 @@ def test_a_get_is_told_as_ever(bench, body, said):
     assert caught.value.message == f"127.0.0.1:{server.port}/v1/costs answered 400{said}"
     (refused,) = bench.events("http.refused")
     assert refused["body"] == body
+
+
+# --- a POST that only asks --------------------------------------------------------------------------------------------
+
+
+def test_a_post_that_only_asks_is_tried_again(bench):
+    """It changes nothing, so it may be sent twice: after a status that says so, and when no answer came."""
+    replies = [reply(b"{}", status=503), b"", reply(b'{"rows": []}')]
+    with RawServer(*replies) as server:
+        answer = bench.client.ask(server.url + "/events", json={"page": 1})
+    assert answer.data == {"rows": []}
+    assert bench.client.requests == 3
+
+
+def test_a_post_that_only_asks_carries_json_and_tells_its_path(bench):
+    """As a GET does: its path names a report. The question itself is told nowhere."""
+    with RawServer(reply(b"{}")) as server:
+        answer = bench.client.ask(server.url + "/events", json={"page": 1}, headers={"Authorization": "Basic eA=="})
+    (head,), (body,) = server.requests, server.bodies
+    assert head.startswith(b"POST /events HTTP/1.1\r\n")
+    for line in (b"Content-Type: application/json", b"Content-Length: 10", b"Authorization: Basic eA=="):
+        assert line in head
+    assert body == b'{"page":1}'
+    assert answer.url == server.url + "/events"
+    assert "page" not in bench.told
+
+
+def test_an_answer_that_is_not_200_is_none_to_a_question(bench):
+    """A question is not "created" or "done without content"."""
+    with RawServer(reply(b"", status=204)) as server, pytest.raises(PermanentError) as caught:
+        bench.client.ask(server.url + "/events", json={})
+    assert caught.value.may_have_happened is False
