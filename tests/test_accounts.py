@@ -149,6 +149,22 @@ def test_an_account_has_settings_of_its_own(world: Accounts) -> None:
     assert {entry.path.split("/")[2] for entry in world.sandbox.requests("github")} == {"sandbox-user"}
 
 
+def test_an_account_may_be_a_log_in_another_folder(world: Accounts) -> None:
+    """Of another user, or of another machine whose files are copied here; it needs no key."""
+    folder = world.home / "copied" / "projects"
+    folder.mkdir(parents=True)
+    usage = {"input_tokens": 12, "output_tokens": 5}
+    message = {"id": "msg_1", "model": "claude-opus-5-5", "usage": usage}
+    line = {"type": "assistant", "timestamp": f"{world.day(1)}T09:00:00.000Z", "requestId": "r", "message": message}
+    (folder / "a.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    world.ini("[account:laptop]\nprovider = claude_code\npath = copied\n")
+    answer = world.run("--task", "fetch_laptop", "--json")
+    assert answer.code == 0, answer.err
+    assert world.stored("laptop")[world.day(1)][0] == 17
+    world.ini("[account:laptop]\nprovider = claude_code\npath = nowhere\nkey = env:X\n")
+    assert "key means nothing to claude_code" in world.run("tasks").err
+
+
 FAULTS = [
     pytest.param("[account:work]\nkey = env:K\n", "it has no provider", id="no-provider"),
     pytest.param("[account:work]\nprovider = opnai\nkey = env:K\n", "'opnai'; did you mean openai?", id="near"),

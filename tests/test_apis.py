@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.error import HTTPError
@@ -12,8 +13,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from agent_os.core.days import add_days, unix
+from agent_os.core.days import Window, add_days, unix
+from agent_os.core.home import open_home
 from agent_os.sandbox.server import Sandbox
+from agent_os.wiring import setup_of
+from tests.house import ShiftedClock
 from tests.world import World
 
 LEDGERS = {"openrouter": "openrouter", "cursor": "cursor", "github_copilot": "github"}
@@ -192,6 +196,19 @@ def test_the_oldest_day_that_openrouter_answers_for_is_had(world: Apis) -> None:
     for day, status in ((first, 200), (world.day(31), 400), (world.today, 400), (world.day(1), 200)):
         key = {"Authorization": f"Bearer {world.sandbox.openrouter_key}"}
         assert asked(f"{world.sandbox.openrouter_base_url}/activity?date={day}", **key)[0] == status
+
+
+def test_midnight_between_the_plan_and_the_answer_makes_no_day_without_use(world: Apis) -> None:
+    """The oldest day was forgotten meanwhile, and the open day is over: neither is taken for one that was answered."""
+    clock = ShiftedClock()
+    home = open_home(str(world.home), clock=clock, stderr=None, environ={})
+    collector = setup_of(home).collectors["fetch_openrouter"]
+    clock.ahead = timedelta(days=1)
+    world.sandbox.ledger.set_today(add_days(world.today, 1))
+    batch = collector.collect(Window(world.day(30), add_days(world.today, 1)), open_day=world.today)
+    collector.close()
+    home.close()
+    assert batch.days == [world.day(back) for back in range(29, 0, -1)]
 
 
 # --- Cursor -----------------------------------------------------------------------------------------------------------
