@@ -37,7 +37,7 @@ def _burst(draw: Draw) -> Day:
     """Some requests to one endpoint. One in four goes with the account's own key for the provider behind it."""
     model, permaslug, provider, endpoint, prices = draw.pick(_ENDPOINTS)
     counts = {
-        "uncached_prompt": draw.below(60_000),
+        "uncached_prompt": 0 if draw.once_in(4) else draw.below(60_000),
         "cached_prompt": draw.below(40_000) if draw.once_in(2) else 0,
         "completion": 1 + draw.below(9_000),
         "requests": 1 + draw.below(60),
