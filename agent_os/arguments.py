@@ -78,7 +78,7 @@ usage: agent_os.pyz --task NAME [options]      run a task
 
 tasks:
   run_all            collect every day that is missing, from every provider with a key
-  fetch_NAME         the same for one alone: openai, anthropic, openrouter, cursor, github_copilot or an account
+  fetch_openai       the same for OpenAI alone; every source and account has a task of its own (`tasks`)
   export             write a CSV of what is stored
 
 verbs:
