@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
-    from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, moment_of, text_of
+    from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, hashed, moment_of, text_of
     from .core.log_source import LogCollector
     from .core.model import Page, Record, Row
     from .core.money import shown
@@ -65,6 +65,7 @@ __all__ = [
     "count_of",
     "day_and_second",
     "folder_of",
+    "hashed",
     "moment_of",
     "open",
     "shown",
@@ -95,6 +96,7 @@ _ROOMS = {
     "count_of": "core.log_events",
     "day_and_second": "core.log_events",
     "folder_of": "core.log_events",
+    "hashed": "core.log_events",
     "moment_of": "core.log_events",
     "open": "api",
     "shown": "core.money",

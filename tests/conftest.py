@@ -104,5 +104,12 @@ def _nobody_at_home(monkeypatch, tmp_path_factory):
     empty.mkdir(exist_ok=True)
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(empty))
-    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_DATA_DIR", "OPENCODE_DATA_DIR", "XDG_DATA_HOME"):
+    for name in (
+        "CLAUDE_CONFIG_DIR",
+        "CODEX_HOME",
+        "GEMINI_DATA_DIR",
+        "OPENCODE_DATA_DIR",
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)

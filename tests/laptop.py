@@ -56,10 +56,12 @@ class Laptop(AppHome):
         return kept + b"".join(gzip.decompress(body) for (body,) in self.rows("SELECT gzip FROM page_bodies"))
 
 
-def laptop_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Laptop:
-    """A new one; HOME is its user's."""
+def laptop_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, kind: Any = Laptop
+) -> Any:
+    """A new one (of a kind of Laptop); HOME is its user's."""
     folder, user = tmp_path / "agent", tmp_path / "user"
     folder.mkdir()
     user.mkdir()
     monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(user))
-    return Laptop(folder, user, capsys)
+    return kind(folder, user, capsys)

@@ -22,7 +22,7 @@ RANKS = (
     "clock consoles crontab errors groups migrations money price_table redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " sheet signals strict_json",
-    "app_code db dotenv http_request ini_file lock log_events log_tree logger model printing process spec",
+    "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
     "cells config due ledger log_reading log_store opening prices retry",
     "chronicle export headings http_answer http_connector ini journal logbook price_facts repricing retention"
     " slots store survey",
@@ -48,9 +48,12 @@ LEAN = (
     *(
         "plugins.anthropic",
         "plugins.claude_code",
+        "plugins.codex",
         "plugins.cursor",
+        "plugins.gemini_cli",
         "plugins.github_copilot",
         "plugins.openai",
+        "plugins.opencode",
         "plugins.openrouter",
     ),
     *("core.app_code", "core.apps", "core.ini", "core.spec", "core.desk"),
@@ -125,7 +128,7 @@ MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|log_store|opening|columns|export|survey"
-    r"|retention|price_store)\.py"
+    r"|retention|price_store|foreign_db)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

@@ -103,6 +103,11 @@ def _hashed(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
+def hashed(name: str) -> str:
+    """What may be remembered in place of an id; "" of an empty one."""
+    return f"{_hashed(name):016x}" if name else ""
+
+
 def message_of(key: int) -> int:
     """The part of a key that copies of one message share."""
     return key >> _REQUEST_BITS

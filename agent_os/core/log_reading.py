@@ -10,15 +10,18 @@ import re
 from json import JSONDecoder, dumps, loads
 
 from .log_events import Event, Group, context_of, key_of, merged
-from .log_tree import Faults, FileState, LogFile, document_of, files_below, parts_of, start_of
+from .log_tree import Faults, FileState, LogFile, document_of, files_below, key_of_path, parts_of, start_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, BinaryIO, Optional, Protocol
 
+    from .foreign_db import ForeignDatabase
     from .log_events import Answer
     from .log_tree import Part
+
+    Rows = Callable[[ForeignDatabase, dict[str, Any]], Iterable[Any]]
 
     class Source(Protocol):
         """A local log, as far as a reading needs it: what `LogCollector` says of it."""
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
         def matches(self, path: str) -> bool:
             """Whether a file is one of the log."""
 
+        def enters(self, path: str) -> bool:
+            """Whether a folder can hold files of the log."""
+
         def is_document(self, path: str) -> bool:
             """Whether a file is one JSON document."""
 
@@ -48,6 +54,8 @@ if TYPE_CHECKING:
 KEPT_AT_ONCE = 20_000  # answers, or files, that are committed together
 TOLD_FROM_BYTES = 16 * 2**20  # less is read before anyone could look
 LONG_LINE = 100_000
+WRONG = "answers whose figures cannot be"
+_WRONG = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
 LONGEST_STORED = 200  # characters of a name
 _BAR = 20
 
@@ -94,17 +102,26 @@ class Reading:
     def read_files(self) -> None:
         """Read what was added to the files of the log."""
         known = self.known()
-        changed = [
-            file
-            for folder, part in self._source.roots
-            for file in files_below(folder, part, self._source.matches, self.faults)
-            if not file.is_as(known.get(file.key))
-        ]
+        changed = [file for file in self.files(self._source.matches) if not file.is_as(known.get(file.key))]
         self._total = sum(max(0, file.size - _offset(known.get(file.key))) for file in changed)
         for file in changed:
             self._read(file, known.get(file.key))
             if len(self._answers) >= KEPT_AT_ONCE or len(self._states) >= KEPT_AT_ONCE:
                 self.flush()
+
+    def read_databases(self, matches: Callable[[str], bool], messages: Rows) -> None:
+        """Read what was added to SQLite files of the log. `messages` goes through one; its dict remembers how far."""
+        for file in self.files(matches):
+            self._read_database(file, messages)
+
+    def files(self, matches: Callable[[str], bool]) -> Iterator[LogFile]:
+        """The files of the log's folders whose path from there matches."""
+        for folder, part in self._source.roots:
+            yield from files_below(folder, part, matches, self.faults, enters=self._source.enters)
+
+    def has_read(self, path: str) -> bool:
+        """Whether a file that lies or lay at this path was read."""
+        return key_of_path(path) in self.known() or key_of_path(path) in self._states
 
     def known(self) -> dict[bytes, FileState]:
         """How far each file was read before."""
@@ -143,13 +160,13 @@ class Reading:
             with open(file.path, "rb") as stream:
                 start = start_of(file, state, stream)
                 carry = loads(state.carry) if state and start else {}
-                end = file.state(offset=start, tail=state.tail if state and start else b"", carry=dumps(carry))
+                end = file.state(offset=start, tail=state.tail if state and start else b"", carry=self._kept(carry))
                 for part in self._parts(stream, file, start):
                     if part.is_rest:  # it may be going on: read again next time, from where it begins
                         self._take_in(file, part, loads(end.carry))
                         continue
                     self._take_in(file, part, carry)
-                    end = end._replace(offset=part.offset, tail=part.tail, carry=dumps(carry))
+                    end = end._replace(offset=part.offset, tail=part.tail, carry=self._kept(carry))
                     if len(self._answers) >= KEPT_AT_ONCE:
                         self.remember(file, end._replace(size=-1))  # not whole yet: looked at again if this ends here
                         self.flush()
@@ -158,6 +175,30 @@ class Reading:
             self.faults.count("files that vanished")
         except OSError:
             self.faults.count("files that cannot be read")
+
+    def _read_database(self, file: LogFile, messages: Rows) -> None:
+        from .errors import PermanentError, TransientError
+        from .foreign_db import ForeignDatabase, beside
+
+        state, around = self.known().get(file.key), beside(file.path)
+        carry = loads(state.carry) if state and state[:2] == (file.device, file.inode) else {}
+        if file.is_as(state) and carry.get("beside") == around:
+            return
+        try:
+            with ForeignDatabase(file.path) as db:
+                for message in messages(db, carry):
+                    self._take(message, {}, file.path)
+                    if len(self._answers) >= KEPT_AT_ONCE:
+                        self.flush()
+        except TransientError:
+            self.faults.count("databases that are in use and locked")
+        except (PermanentError, OSError):
+            self.faults.count("databases that cannot be read")
+        else:
+            self.remember(file, file.state(offset=0, tail=b"", carry=self._kept({**carry, "beside": around})))
+
+    def _kept(self, carry: dict[str, Any]) -> str:
+        return dumps(carry if self._has_projects else {key: carry[key] for key in carry if key != "project"})
 
     def _parts(self, stream: BinaryIO, file: LogFile, start: int) -> Iterator[Part]:
         parts: Iterable[Part]
@@ -174,15 +215,23 @@ class Reading:
 
     def _take_in(self, file: LogFile, part: Part, carry: dict[str, Any]) -> None:
         """The answers in some lines; what cannot be read of them is counted, and the others are read."""
-        messages, answer, add, path = self._source.messages, self._answer, self.add, file.path
+        messages, take, path = self._source.messages, self._take, file.path
         for data in self._objects(part.lines, is_rest=part.is_rest):
-            for message in messages(data):
-                try:
-                    found = answer(message, carry, path=path)
-                    if found is not None:
-                        add(found)
-                except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
-                    self.faults.count("answers whose figures cannot be")
+            try:
+                told = list(messages(data))
+            except _WRONG:  # a document of another shape
+                self.faults.count(WRONG)
+                continue
+            for message in told:
+                take(message, carry, path)
+
+    def _take(self, message: Any, carry: dict[str, Any], path: str) -> None:
+        try:
+            found = self._answer(message, carry, path=path)
+            if found is not None:
+                self.add(found)
+        except _WRONG:
+            self.faults.count(WRONG)
 
     def _objects(self, lines: Sequence[bytes], *, is_rest: bool) -> Iterator[Any]:
         """The lines that can tell something, parsed."""

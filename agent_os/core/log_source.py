@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .prices import Price
 
 REPORT = "log"
+_XDG = {"~/.local/share/": "XDG_DATA_HOME", "~/.config/": "XDG_CONFIG_HOME"}  # what moves such folders
 _DIMENSIONS = ("account", "project", "model", "tier", "context", "region")
 _KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write")
 
@@ -56,10 +57,12 @@ class LogCollector(Collector):
     def _holds_log(self, folder: str, part: str) -> bool:
         """Whether there is any file of the log: a tool that was installed and never used has folders, too."""
         for path, folders, names in os.walk(os.path.join(folder, part)):
-            folders.sort(reverse=True)  # where folders are dates, the newest first
             below = os.path.relpath(path, folder).replace(os.sep, "/")
-            if any(self.matches(name if below == "." else f"{below}/{name}") for name in names):
+            start = "" if below == "." else below + "/"
+            if any(self.belongs(start + name) for name in names):
                 return True
+            # Where folders are dates, the newest first.
+            folders[:] = sorted((name for name in folders if self.enters(start + name)), reverse=True)
         return False
 
     def _named(self) -> list[str]:
@@ -67,8 +70,15 @@ class LogCollector(Collector):
         home = self._settings.user_folder()
         named = self.path or (self._settings.get(self.folder_setting) if self.folder_setting else "")
         folders = [part.strip() for part in named.split(",") if part.strip()] if named else list(self.folders)
-        whole = [os.path.join(home, each[2:]) if each.startswith("~/") else each for each in folders]
+        whole = [self._whole(each, home) for each in folders]
         return list(dict.fromkeys(os.path.abspath(os.path.join(home, each)) for each in whole))
+
+    def _whole(self, folder: str, home: str) -> str:
+        for start, setting in _XDG.items():
+            moved = self._settings.get(setting) if folder.startswith(start) else ""
+            if os.path.isabs(moved):  # the convention: a relative one is none
+                return os.path.join(moved, folder[len(start) :])
+        return os.path.join(home, folder[2:]) if folder.startswith("~/") else folder
 
     @property
     def disabled(self) -> str:
@@ -90,6 +100,14 @@ class LogCollector(Collector):
         """Whether a file is one of the log; `path` is meant from the folder, with /."""
         raise NotImplementedError
 
+    def belongs(self, path: str) -> bool:
+        """Whether a file shows that there is a log. For a log that is more than files, to be extended."""
+        return self.matches(path)
+
+    def enters(self, path: str) -> bool:  # noqa: ARG002 (for those that override it)
+        """Whether a folder can hold files of the log; it is not looked into otherwise."""
+        return True
+
     def is_document(self, path: str) -> bool:  # noqa: ARG002 (for those that override it)
         """Whether a file is one JSON document, and not one a line."""
         return False
@@ -101,7 +119,8 @@ class LogCollector(Collector):
     def answer(self, message: Json, carry: dict[str, Any], *, path: str) -> Optional[Answer]:
         """The answer that a message tells of, if it does. ValueError where its figures cannot be.
 
-        `carry` is what is remembered of the file from line to line: JSON, {} at its start.
+        `carry` is what is remembered of the file from line to line: JSON, {} at its start, and stored: no text, ids as
+        `hashed`, the name of a project as "project" (which is not stored where such names are switched off).
         """
         raise NotImplementedError
 

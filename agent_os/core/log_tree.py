@@ -69,10 +69,17 @@ class Faults:
         return [f"passed over: {count} {what}" for what, count in ordered]
 
 
-def files_below(folder: str, part: str, matches: Callable[[str], bool], faults: Faults) -> Iterator[LogFile]:
+def files_below(
+    folder: str,
+    part: str,
+    matches: Callable[[str], bool],
+    faults: Faults,
+    *,
+    enters: Callable[[str], bool] = lambda _: True,
+) -> Iterator[LogFile]:
     """The regular files of a part of a folder whose path from the folder (with /) matches.
 
-    Links are followed, each folder once.
+    Links are followed, each folder once, and only those that it `enters`.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [(os.path.join(folder, part) if part else folder, part)]
@@ -80,7 +87,7 @@ def files_below(folder: str, part: str, matches: Callable[[str], bool], faults: 
         path, name = waiting.pop()
         try:
             status = os.stat(path)
-            if (status.st_dev, status.st_ino) in seen:
+            if (status.st_dev, status.st_ino) in seen or not enters(name):
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(path) as entries:
@@ -113,11 +120,15 @@ def file_at(path: str) -> Optional[LogFile]:
 def _as_file(path: str, status: os.stat_result) -> Optional[LogFile]:
     if not stat.S_ISREG(status.st_mode):
         return None
+    numbers = (status.st_dev & _INTEGER, status.st_ino & _INTEGER, status.st_size & _INTEGER)
+    return LogFile(path, key_of_path(path), *numbers, status.st_mtime_ns)
+
+
+def key_of_path(path: str) -> bytes:
+    """What stands for a path in the database."""
     from hashlib import blake2b
 
-    key = blake2b(os.fsencode(path), digest_size=16).digest()
-    numbers = (status.st_dev & _INTEGER, status.st_ino & _INTEGER, status.st_size & _INTEGER)
-    return LogFile(path, key, *numbers, status.st_mtime_ns)
+    return blake2b(os.fsencode(path), digest_size=16).digest()
 
 
 class Part(NamedTuple):
@@ -169,6 +180,7 @@ def document_of(stream: BinaryIO, file: LogFile, faults: Faults) -> Iterator[Par
     if file.size > LARGEST_DOCUMENT:
         faults.count("files larger than 64 MB")
         return
+    stream.seek(0)
     yield Part([stream.read(LARGEST_DOCUMENT + 1)], file.size, b"", False)
 
 

@@ -1,7 +1,10 @@
 """One file a provider. Plugins do not know each other and see only the public API of the package."""
 
 # Written out: looking into a zip for them takes longer than importing them.
-NAMES = ("anthropic", "claude_code", "cursor", "github_copilot", "openai", "openrouter")
+NAMES = (
+    *("anthropic", "claude_code", "codex", "cursor", "gemini_cli", "github_copilot", "openai", "opencode"),
+    "openrouter",
+)
 
 
 def load() -> list:  # type: ignore[type-arg]  # of Collector classes; naming the type would import it

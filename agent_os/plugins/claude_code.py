@@ -19,6 +19,8 @@ class ClaudeCode(LogCollector):
 
     name = "claude_code"
     vendor = "anthropic"
+    gives = "tokens by model and project; what they would cost at list prices"
+    fresh = "at once"
     folders = ("~/.claude", "~/.config/claude")
     folder_setting = "CLAUDE_CONFIG_DIR"
     parts = ("projects",)
