@@ -363,11 +363,11 @@ def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) ->
     (folder / "binary.jsonl").write_bytes(bytes(range(256)) * 500)
     (folder / "empty.jsonl").write_bytes(b"")
     with (folder / "endless.jsonl").open("wb") as file:
-        for _ in range(10):
+        for _ in range(20):
             file.write(b"z" * BLOCK_BYTES)
         file.write(b"\n" + json.dumps(line("m2", request="req_2", output=4)).encode() + b"\n")
     notes = " ".join(laptop.collect()["claude_code"]["notes"])
-    assert "lines longer than 32 MB" in notes
+    assert "passed over: 1 lines longer than 32 MB" in notes
     assert "files that could not be looked at" in notes
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
 
@@ -538,3 +538,13 @@ def test_the_order_in_which_copies_are_found_makes_no_difference() -> None:
         found.add(frozenset((each.at, each.is_side, each.group, each.counts) for each in known.events()))
     assert len(found) == 1
     assert sorted(each[3].output for each in found.pop()) == [4, 7, 9]
+
+
+def test_every_source_says_what_it_passed_over_once(laptop: Laptop) -> None:
+    """In the report, whichever source it was, and not on the way there as well."""
+    laptop.log(ONE, "no JSON", line("m1"))
+    laptop.log(".codex/sessions/2026/11/20/rollout-1.jsonl", "no JSON")
+    found = laptop.run("--task", "run_all", app=False)
+    for name in ("claude_code", "codex"):
+        assert f"{name}: passed over: 1 lines that are no JSON" in found.out.splitlines()
+    assert "passed over" not in found.err
