@@ -548,3 +548,11 @@ def test_every_source_says_what_it_passed_over_once(laptop: Laptop) -> None:
     for name in ("claude_code", "codex"):
         assert f"{name}: passed over: 1 lines that are no JSON" in found.out.splitlines()
     assert "passed over" not in found.err
+
+
+def test_a_day_that_was_read_is_no_gap_though_the_tool_no_longer_keeps_it(laptop: Laptop) -> None:
+    """Files that outlived their time are collected: what stands in `results` is not lost."""
+    laptop.log(ONE, line("m1", at="2026-10-20T10:00:00Z"), line("m2", request="req_2"))
+    assert laptop.collect()["claude_code"]["days_missing"] == 4  # 2026-10-18, 19, 21 and 22 (30 days are kept)
+    holes = [(each["since"], each["last"]) for each in laptop.json("gaps", "--task", "fetch_claude_code")]
+    assert holes == [("2026-10-18", "2026-10-19"), ("2026-10-21", "2026-10-22")]

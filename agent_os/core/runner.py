@@ -108,5 +108,6 @@ class Runner:
         if unit.span is None:
             return
         reads = self._store.reads(unit.task.name, unit.span)
-        unit.missing_days = sum(1 for day in unit.span if day not in reads)
+        told = self._store.told(unit.provider, unit.span) if unit.collector and unit.collector.is_local else ()
+        unit.missing_days = sum(1 for day in unit.span if day not in reads and day not in told)
         unit.tokens, unit.unpriced, unit.money = self._store.sums(unit.provider, unit.span)

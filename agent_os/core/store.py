@@ -27,6 +27,14 @@ class Store:
         )
         return {day: Read(at) for day, at in rows}
 
+    def told(self, provider: str, span: Window) -> set[str]:
+        """The days of the span that a local log has told of: no gaps, though the tool no longer has all of them."""
+        rows = self.db.all(
+            "SELECT date FROM results WHERE provider = ? AND basis = 'estimated' AND date >= ? AND date < ?",
+            (provider, span.start, span.end),
+        )
+        return {day for (day,) in rows}
+
     def first_day(self, task: str) -> Optional[str]:
         """The earliest day that was ever asked for, whatever came of it."""
         row = self.db.one("SELECT key FROM slots WHERE task = ? ORDER BY key LIMIT 1", (task,))
