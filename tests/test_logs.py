@@ -556,3 +556,14 @@ def test_a_day_that_was_read_is_no_gap_though_the_tool_no_longer_keeps_it(laptop
     assert laptop.collect()["claude_code"]["days_missing"] == 4  # 2026-10-18, 19, 21 and 22 (30 days are kept)
     holes = [(each["since"], each["last"]) for each in laptop.json("gaps", "--task", "fetch_claude_code")]
     assert holes == [("2026-10-18", "2026-10-19"), ("2026-10-21", "2026-10-22")]
+
+
+def test_the_folders_of_logs_are_settings_like_others(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`config` says what is set, and a source without a log who says that it lies there."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(laptop.user / "nowhere"))
+    told = {each["name"]: each for each in laptop.json("config")}
+    assert told["CLAUDE_CONFIG_DIR"]["value"] == str(laptop.user / "nowhere")
+    assert told["CODEX_HOME"]["source"] == "not set"
+    assert "" not in told
+    (state,) = [each["state"] for each in laptop.json("providers") if each["provider"] == "claude_code"]
+    assert state == ("disabled: there is no log at ~/nowhere/projects, where CLAUDE_CONFIG_DIR says that it is")
