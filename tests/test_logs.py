@@ -567,3 +567,17 @@ def test_the_folders_of_logs_are_settings_like_others(laptop: Laptop, monkeypatc
     assert "" not in told
     (state,) = [each["state"] for each in laptop.json("providers") if each["provider"] == "claude_code"]
     assert state == ("disabled: there is no log at ~/nowhere/projects, where CLAUDE_CONFIG_DIR says that it is")
+
+
+def test_every_account_that_may_have_seen_the_same_traffic_is_named(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several accounts of a vendor report; which of them a log's requests were made with is not known."""
+    laptop.log(ONE, line("m1"))
+    with Sandbox(today="2026-11-22", clock=laptop.clock) as sandbox:
+        monkeypatch.setenv("ANTHROPIC_ADMIN_KEY", sandbox.anthropic_key)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", sandbox.anthropic_base_url)
+        ini = "[account:work]\nprovider = anthropic\nkey = env:ANTHROPIC_ADMIN_KEY\n"
+        (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
+        answer = laptop.run("--task", "run_all", app=False)
+    assert "claude_code and anthropic or work may see the same traffic: they stand side by side" in answer.out

@@ -154,10 +154,14 @@ def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:
 
 def beside(collectors: Sequence[Collector]) -> list[str]:
     """What has to be known of estimates that stand beside figures that a provider reports."""
-    reported = {each.vendor: each.name for each in collectors if each.basis == "reported"}
+    reported: dict[str, list[str]] = {}
+    for each in collectors:
+        if each.basis == "reported":
+            reported.setdefault(each.vendor, []).append(each.name)
     estimates = [each for each in collectors if each.basis == "estimated"]
     lines = [
-        f"{each.name} and {reported[each.vendor]} may see the same traffic: they stand side by side, never added."
+        f"{each.name} and {' or '.join(sorted(reported[each.vendor]))} may see the same traffic: they stand side by"
+        " side, never added."
         for each in estimates
         if each.vendor in reported
     ]
