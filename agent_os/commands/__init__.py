@@ -78,7 +78,8 @@ def emit_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: C
     from ..core.text import table
 
     try:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout else None
+        # 0 is a terminal that was never told how wide it is.
+        width = os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout else None
     except (OSError, ValueError):
         width = None
     emit(table(header, rows, right=right, width=width))
