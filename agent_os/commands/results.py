@@ -56,10 +56,29 @@ def notes(rows: list[tuple[Any, ...]], home: Home) -> list[str]:
     told = {row[1] for row in rows}
     shown = [each for each in setup_of(home).collectors.values() if each.name in told]
     return [
+        *unseen(rows, home),
         *(f"{name}: {thousands(count)} tokens unpriced; `prices check` says of which models"
           for name, count in sorted(unpriced.items()) if count),
         *beside(sorted(shown, key=lambda each: str(each.name))),
     ]  # fmt: skip
+
+
+def unseen(rows: list[tuple[Any, ...]], home: Home) -> list[str]:
+    """Money of these days that no row shows: a row is of one basis and one currency, and a day may have more."""
+    from ..core.days import Window, add_days
+    from ..core.money import shown
+
+    span = Window(min(row[0] for row in rows), add_days(max(row[0] for row in rows), 1))
+    seen: dict[tuple[str, str, str], int] = {}
+    for _, provider, _, nano, currency, basis, *_ in rows:
+        seen[provider, basis, currency] = seen.get((provider, basis, currency), 0) + (nano or 0)
+    store = home.store()
+    return [
+        f"{provider}: {shown(rest)} {code} {basis} stand beside the rows above, and are in no sum"
+        for provider in sorted({row[1] for row in rows})
+        for basis, code, nano in store.sums(provider, span)[-1]
+        if (rest := nano - seen.get((provider, basis, code), 0))
+    ]
 
 
 def as_json(row: tuple[Any, ...]) -> dict[str, Any]:
