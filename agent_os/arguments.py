@@ -71,13 +71,13 @@ RUN = {
     "--out": ("FILE", "export: where to; - is standard output (default: a name with the time, in the home)"),
 }
 HELP = """\
-Agent OS runs your tasks when they are due and knows what your AI providers really charged.
+Agent OS runs your tasks when they are due and knows what you use of AI, and what it costs.
 
 usage: agent_os.pyz --task NAME [options]      run a task
        agent_os.pyz VERB [options]             look and manage; VERB --help tells more
 
 tasks:
-  run_all            collect every day that is missing, from every provider with a key
+  run_all            collect every missing day: of the logs on this machine, and of providers with a key
   fetch_openai       the same for OpenAI alone; every source and account has a task of its own (`tasks`)
   export             write a CSV of what is stored
 
