@@ -581,3 +581,21 @@ def test_every_account_that_may_have_seen_the_same_traffic_is_named(
         (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
         answer = laptop.run("--task", "run_all", app=False)
     assert "claude_code and anthropic or work may see the same traffic: they stand side by side" in answer.out
+
+
+def test_results_are_added_up_by_whatever_is_asked_for(laptop: Laptop) -> None:
+    """By day, model and project; what has no price is said of the model it belongs to, and is never 0."""
+    laptop.log(ONE, line("m1"), line("m2", request="r2", at="2026-11-21T10:00:00Z", cwd="/home/u/blog"))
+    laptop.log(ONE, line("m3", request="r3", model="claude-unheard-of"))
+    laptop.collect()
+    assert laptop.run("results", "--by", "model", app=False).out.splitlines()[:3] == [
+        "provider     model              tokens      cost  currency  basis",
+        "claude_code  claude-opus-5-5       220    0.0012  USD       estimated",
+        "claude_code  claude-unheard-of     110  unpriced            estimated",
+    ]
+    by = laptop.json("results", "--by", "day,project", "--provider", "claude_code")
+    assert [(each["day"], each["project"], each["tokens"], each["unpriced_tokens"]) for each in by] == [
+        ("2026-11-20", "shop", 220, 110), ("2026-11-21", "blog", 110, 0),
+    ]  # fmt: skip
+    assert by[1]["money"] == [{"currency": "USD", "amount": "0.0006"}]
+    assert "--by knows day, month, model" in laptop.run("results", "--by", "colour", app=False).err
