@@ -599,3 +599,13 @@ def test_results_are_added_up_by_whatever_is_asked_for(laptop: Laptop) -> None:
     ]  # fmt: skip
     assert by[1]["money"] == [{"currency": "USD", "amount": "0.0006"}]
     assert "--by knows day, month, model" in laptop.run("results", "--by", "colour", app=False).err
+
+
+def test_what_a_source_needs_is_told_within_the_width_of_the_terminal(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of a log also how to say that it lies elsewhere."""
+    monkeypatch.setattr("agent_os.commands.providers.terminal_width", lambda: 60)
+    told = laptop.run("providers", app=False).out
+    assert "\n  elsewhere  CLAUDE_CONFIG_DIR names other folders," in told
+    assert all(len(each) <= 60 or "https://" in each for each in told.partition("\n\nWhat has no API")[0].splitlines())
