@@ -609,3 +609,16 @@ def test_what_a_source_needs_is_told_within_the_width_of_the_terminal(
     told = laptop.run("providers", app=False).out
     assert "\n  elsewhere  CLAUDE_CONFIG_DIR names other folders," in told
     assert all(len(each) <= 60 or "https://" in each for each in told.partition("\n\nWhat has no API")[0].splitlines())
+
+
+def test_what_had_no_price_was_not_0_before(laptop: Laptop) -> None:
+    """What is unpriced says how it gets a price for its days, and what `reprice` makes of it is told from nothing."""
+    laptop.log(ONE, line("m1", model="claude-unheard-of"))
+    laptop.collect()
+    told = laptop.run("prices", "check", app=False).out
+    assert "give these a price from their first day on" in told
+    assert "--valid-from DAY; then `reprice`" in told
+    ini = "[price:claude-unheard-of]\nvendor = anthropic\ninput = 1\noutput = 2\n"
+    (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
+    told = laptop.run("reprice", "--dry-run", app=False).out
+    assert told.endswith("\nunpriced would become 0.00012 USD\n110 tokens had no price before\n")
