@@ -587,7 +587,9 @@ def test_results_are_added_up_by_whatever_is_asked_for(laptop: Laptop) -> None:
     """By day, model and project; what has no price is said of the model it belongs to, and is never 0."""
     laptop.log(ONE, line("m1"), line("m2", request="r2", at="2026-11-21T10:00:00Z", cwd="/home/u/blog"))
     laptop.log(ONE, line("m3", request="r3", model="claude-unheard-of"))
-    laptop.collect()
+    told = laptop.run("--task", "run_all", app=False).out
+    assert "`results --by model,project` adds up by model and project." in told
+    assert "--by" not in laptop.run("--task", "run_all", app=False).out
     assert laptop.run("results", "--by", "model", app=False).out.splitlines()[:3] == [
         "provider     model              tokens      cost  currency  basis",
         "claude_code  claude-opus-5-5       220    0.0012  USD       estimated",

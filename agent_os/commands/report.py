@@ -138,6 +138,8 @@ def show_collectors(units: Sequence[Unit]) -> None:
             emit(f"{unit.provider}: {note}")
     for line in beside([unit.collector for unit in units if unit.span and unit.collector]):
         emit(line)
+    if any(unit.new_days and unit.collector and unit.collector.is_local for unit in units):
+        emit("`results` has every day; `results --by model,project` adds up by model and project.")
 
 
 def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:
