@@ -77,7 +77,7 @@ usage: agent_os.pyz --task NAME [options]      run a task
        agent_os.pyz VERB [options]             look and manage; VERB --help tells more
 
 tasks:
-  run_all            collect every missing day: of the logs on this machine, and of providers with a key
+  run_all            collect every day that is missing: from local logs, and from every provider with a key
   fetch_openai       the same for OpenAI alone; every source and account has a task of its own (`tasks`)
   export             write a CSV of what is stored
 

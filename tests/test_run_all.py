@@ -352,7 +352,10 @@ def test_nothing_set_up_is_told_with_what_to_do(world: World) -> None:
     world.write_env()
     answer = world.run("--task", "run_all")
     assert answer.code == 3
-    assert "nothing to collect from: no key is set and no log was found" in answer.err
+    assert (
+        "nothing to collect from: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set, and no log was found"
+        in answer.err
+    )
     for word in ("OPENAI_ADMIN_KEY", "ANTHROPIC_ADMIN_KEY", ".env", "`providers`", "`demo`"):
         assert word in answer.err
     assert not (world.home / "agent_os.db").exists()

@@ -123,9 +123,8 @@ def confirm(args: Any, accepting: str) -> None:
     """Ask whether the guess is right. Raises UsageError for a no, or where nobody can be asked."""
     from ..core.errors import UsageError
 
-    can_ask = sys.stdin and sys.stdout and sys.stdin.isatty() and sys.stdout.isatty()
     answer = "nobody"
-    if can_ask and not args.json and args.words[1] != "-":
+    if not args.json and args.words[1] != "-" and _is_there():
         emit("Is that what the columns mean? [Y/n]")
         answer = (sys.stdin.readline() or "n").strip().lower()
     if answer not in ("", "y", "yes"):
@@ -133,6 +132,20 @@ def confirm(args: Any, accepting: str) -> None:
             "nothing was stored: what the columns mean was guessed and nobody has confirmed it",
             hint=f"to take it say --yes, or change it here: {accepting}",
         )
+
+
+def _is_there() -> bool:
+    """Whether somebody can be asked: at a terminal, or with the answer in a pipe already (`yes | ...`)."""
+    if not sys.stdin or not sys.stdout:
+        return False
+    if sys.stdin.isatty():
+        return bool(sys.stdout.isatty())
+    from select import select
+
+    try:
+        return bool(select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):  # not a file that can be waited for, as on Windows
+        return False
 
 
 def memory(args: Any, header: Sequence[str], headings: Headings) -> Mapping[str, Optional[str]]:

@@ -133,13 +133,18 @@ def show_collectors(units: Sequence[Unit]) -> None:
             emit(f"{unit.provider}: {unit.error}")
     if absent and units[0] not in absent:
         emit(f"not set up: {', '.join(sorted(unit.provider for unit in absent))} (`providers` tells how)")
-    for unit in sorted(units, key=lambda unit: unit.provider):
-        for note in unit.notes:
-            emit(f"{unit.provider}: {note}")
-    for line in beside([unit.collector for unit in units if unit.span and unit.collector]):
+    for line in remarks(units):
         emit(line)
+
+
+def remarks(units: Sequence[Unit]) -> list[str]:
+    """What has to be known of the figures: what was passed over, what estimates are, and where there is more."""
+    ordered = sorted(units, key=lambda unit: unit.provider)
+    lines = [f"{unit.provider}: {note}" for unit in ordered for note in unit.notes]
+    lines += beside([unit.collector for unit in units if unit.span and unit.collector])
     if any(unit.new_days and unit.collector and unit.collector.is_local for unit in units):
-        emit("`results` has every day; `results --by model,project` adds up by model and project.")
+        lines.append("`results` has every day; `results --by model,project` adds up by model and project.")
+    return lines
 
 
 def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:

@@ -120,15 +120,15 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
         reason = collector.disabled if collector else f"disabled: {missing[0]} is not set" if missing else ""
         if not reason:
             return
-        if collector and _was_read(setup, home):
-            return  # a log that is empty now: there is nothing new, and nothing wrong
         reasons.append(
             (collector.name if collector else name, reason, _missing(collector) if collector else missing[0])
         )
     is_about_all = len(targets) > 1 and set(targets) <= set(setup.collectors)
+    if is_about_all and _was_read(setup, home):
+        return  # a log that is empty now: there is nothing new, and nothing wrong
     if is_about_all:
         raise ConfigError(
-            "nothing to collect from: no key is set and no log was found",
+            "nothing to collect from: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set, and no log was found",
             hint=f"put OPENAI_ADMIN_KEY=... or ANTHROPIC_ADMIN_KEY=... into {home.settings.home}/.env (chmod 600);"
             " `providers` lists every source and how to set it up; `demo` shows what comes of it, without a key",
         )

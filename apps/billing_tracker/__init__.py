@@ -18,7 +18,10 @@ def billing_summary(ctx: Context) -> str:
     results = ctx.results(since=before.isoformat(), until="9999-12-31")
     if not results:
         return "nothing is stored for this month or the last; run --task run_all first"
-    return table(("month", "provider", "days", "tokens", "cost", "", "basis"), months(results), right={2, 3, 4})
+    text = table(("month", "provider", "days", "tokens", "cost", "", "basis"), months(results), right={2, 3, 4})
+    if any(result.basis == "estimated" for result in results):
+        text += "\nestimated = API-equivalent: tokens at list prices. What a provider reports may be the same traffic."
+    return text
 
 
 def months(results: list[Result]) -> list[tuple[str, ...]]:
