@@ -307,13 +307,14 @@ def test_a_bad_row_stores_nothing_of_the_file(home: AppHome, take: Importer) -> 
     answer = take(OCTOBER + "2026-13-01,1,,\n2026-11-01,abc,,\n", "--yes", code=1)
     assert "line 5, column 'Day': '2026-13-01' is not a day (as 2026-11-21 is)\n" in answer.out
     assert "line 6, column 'Cost (USD)': 'abc' is not an amount (as 12.50 is)\n" in answer.out
-    assert "nothing of costs.csv was stored: 2 bad rows of 5" in answer.out
+    assert "nothing of costs.csv was stored: 2 bad rows of 5; correct them, or leave them out" in answer.err
     assert not (home.folder / "agent_os.db").exists()
 
 
 def test_bad_rows_may_be_left_out(home: AppHome, take: Importer) -> None:
     """They are counted, here and in the run's notes; a file of nothing else is refused."""
     answer = take(OCTOBER + "2026-11-23,1,,\n", "--yes", "--skip-bad")
+    assert "acme: 3 rows of costs.csv, " in answer.out
     assert "left out: line 5, column 'Day': 2026-11-23 is in the future: today is 2026-11-22 (UTC)" in answer.out
     assert "1 bad row left out" in home.sql("SELECT notes FROM runs")[0][0]
     assert len(take.lines()) == 2
@@ -356,7 +357,7 @@ def test_an_import_that_is_killed_is_there_whole_or_not_at_all(
     [
         (["import"], "takes `csv` and one file"),
         (["import", "tsv", "x"], "takes `csv` and one file"),
-        (["import", "csv", "x"], "whose figures are these?"),
+        (["import", "csv", "x"], "it is not said whose figures these are"),
         (["import", "csv", "x", "--provider", "Ac me"], "--provider 'Ac me' is no name"),
         (["import", "csv", "x", "--provider", "acme", "--account", "../x"], "--account '../x' is no name"),
         (["import", "csv", "x", "--provider", "acme", "--currency", "euro"], "not a currency code"),
@@ -431,3 +432,17 @@ def test_a_large_file_takes_no_memory(tmp_path: Path, program: list[str]) -> Non
     assert "300,000 rows of big.csv" in done.stdout
     peak = int(done.stdout.rpartition("peak ")[2]) * (1 if sys.platform == "darwin" else 1024)
     assert peak < 60 * 2**20
+
+
+# --- what no row of `results` shows -----------------------------------------------------------------------------------
+
+
+def test_money_that_no_row_shows_is_said_below_them(home: AppHome, take: Importer) -> None:
+    """A row is of one basis and one currency; what a day has beside it is in no sum, and is not hidden."""
+    report(home, "openai", "7.00")
+    take(OCTOBER, "--yes", provider="openai")
+    take("date,amount,currency\n2026-10-30,5,USD\n2026-10-30,1234.5,EUR\n", "--yes")
+    told = home.run("results", "--since", "2026-10-01", app=False).out
+    assert "\nopenai: 13.00 USD imported stand beside the rows above, and are in no sum\n" in told
+    assert "\nacme: 1,234.50 EUR imported stand beside the rows above, and are in no sum\n" in told
+    assert told.count("in no sum") == 2

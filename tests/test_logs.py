@@ -363,11 +363,11 @@ def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) ->
     (folder / "binary.jsonl").write_bytes(bytes(range(256)) * 500)
     (folder / "empty.jsonl").write_bytes(b"")
     with (folder / "endless.jsonl").open("wb") as file:
-        for _ in range(10):
+        for _ in range(20):
             file.write(b"z" * BLOCK_BYTES)
         file.write(b"\n" + json.dumps(line("m2", request="req_2", output=4)).encode() + b"\n")
     notes = " ".join(laptop.collect()["claude_code"]["notes"])
-    assert "lines longer than 32 MB" in notes
+    assert "passed over: 1 lines longer than 32 MB" in notes
     assert "files that could not be looked at" in notes
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
 
@@ -538,3 +538,89 @@ def test_the_order_in_which_copies_are_found_makes_no_difference() -> None:
         found.add(frozenset((each.at, each.is_side, each.group, each.counts) for each in known.events()))
     assert len(found) == 1
     assert sorted(each[3].output for each in found.pop()) == [4, 7, 9]
+
+
+def test_every_source_says_what_it_passed_over_once(laptop: Laptop) -> None:
+    """In the report, whichever source it was, and not on the way there as well."""
+    laptop.log(ONE, "no JSON", line("m1"))
+    laptop.log(".codex/sessions/2026/11/20/rollout-1.jsonl", "no JSON")
+    found = laptop.run("--task", "run_all", app=False)
+    for name in ("claude_code", "codex"):
+        assert f"{name}: passed over: 1 lines that are no JSON" in found.out.splitlines()
+    assert "passed over" not in found.err
+
+
+def test_a_day_that_was_read_is_no_gap_though_the_tool_no_longer_keeps_it(laptop: Laptop) -> None:
+    """Files that outlived their time are collected: what stands in `results` is not lost."""
+    laptop.log(ONE, line("m1", at="2026-10-20T10:00:00Z"), line("m2", request="req_2"))
+    assert laptop.collect()["claude_code"]["days_missing"] == 4  # 2026-10-18, 19, 21 and 22 (30 days are kept)
+    holes = [(each["since"], each["last"]) for each in laptop.json("gaps", "--task", "fetch_claude_code")]
+    assert holes == [("2026-10-18", "2026-10-19"), ("2026-10-21", "2026-10-22")]
+
+
+def test_the_folders_of_logs_are_settings_like_others(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`config` says what is set, and a source without a log who says that it lies there."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(laptop.user / "nowhere"))
+    told = {each["name"]: each for each in laptop.json("config")}
+    assert told["CLAUDE_CONFIG_DIR"]["value"] == str(laptop.user / "nowhere")
+    assert told["CODEX_HOME"]["source"] == "not set"
+    assert "" not in told
+    (state,) = [each["state"] for each in laptop.json("providers") if each["provider"] == "claude_code"]
+    assert state == ("disabled: there is no log at ~/nowhere/projects, where CLAUDE_CONFIG_DIR says that it is")
+
+
+def test_every_account_that_may_have_seen_the_same_traffic_is_named(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several accounts of a vendor report; which of them a log's requests were made with is not known."""
+    laptop.log(ONE, line("m1"))
+    with Sandbox(today="2026-11-22", clock=laptop.clock) as sandbox:
+        monkeypatch.setenv("ANTHROPIC_ADMIN_KEY", sandbox.anthropic_key)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", sandbox.anthropic_base_url)
+        ini = "[account:work]\nprovider = anthropic\nkey = env:ANTHROPIC_ADMIN_KEY\n"
+        (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
+        answer = laptop.run("--task", "run_all", app=False)
+    assert "claude_code and anthropic or work may see the same traffic: they stand side by side" in answer.out
+
+
+def test_results_are_added_up_by_whatever_is_asked_for(laptop: Laptop) -> None:
+    """By day, model and project; what has no price is said of the model it belongs to, and is never 0."""
+    laptop.log(ONE, line("m1"), line("m2", request="r2", at="2026-11-21T10:00:00Z", cwd="/home/u/blog"))
+    laptop.log(ONE, line("m3", request="r3", model="claude-unheard-of"))
+    told = laptop.run("--task", "run_all", app=False).out
+    assert "`results --by model,project` adds up by model and project." in told
+    assert "--by" not in laptop.run("--task", "run_all", app=False).out
+    assert laptop.run("results", "--by", "model", app=False).out.splitlines()[:3] == [
+        "provider     model              tokens      cost  currency  basis",
+        "claude_code  claude-opus-5-5       220    0.0012  USD       estimated",
+        "claude_code  claude-unheard-of     110  unpriced            estimated",
+    ]
+    by = laptop.json("results", "--by", "day,project", "--provider", "claude_code")
+    assert [(each["day"], each["project"], each["tokens"], each["unpriced_tokens"]) for each in by] == [
+        ("2026-11-20", "shop", 220, 110), ("2026-11-21", "blog", 110, 0),
+    ]  # fmt: skip
+    assert by[1]["money"] == [{"currency": "USD", "amount": "0.0006"}]
+    assert "--by knows day, month, model" in laptop.run("results", "--by", "colour", app=False).err
+
+
+def test_what_a_source_needs_is_told_within_the_width_of_the_terminal(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of a log also how to say that it lies elsewhere."""
+    monkeypatch.setattr("agent_os.commands.providers.terminal_width", lambda: 60)
+    told = laptop.run("providers", app=False).out
+    assert "\n  elsewhere  CLAUDE_CONFIG_DIR names other folders," in told
+    assert all(len(each) <= 60 or "https://" in each for each in told.partition("\n\nWhat has no API")[0].splitlines())
+
+
+def test_what_had_no_price_was_not_0_before(laptop: Laptop) -> None:
+    """What is unpriced says how it gets a price for its days, and what `reprice` makes of it is told from nothing."""
+    laptop.log(ONE, line("m1", model="claude-unheard-of"))
+    laptop.collect()
+    told = laptop.run("prices", "check", app=False).out
+    assert "give these a price from their first day on" in told
+    assert "--valid-from DAY; then `reprice`" in told
+    ini = "[price:claude-unheard-of]\nvendor = anthropic\ninput = 1\noutput = 2\n"
+    (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
+    told = laptop.run("reprice", "--dry-run", app=False).out
+    assert told.endswith("\nunpriced would become 0.00012 USD\n110 tokens had no price before\n")

@@ -239,6 +239,7 @@ def test_a_dry_import_keeps_nothing(home):
     assert answer.out.splitlines() == [
         "new      acme/road: input 3.00, output 20.00",
         "would be imported: 1 new, 0 changed; 0 unchanged",
+        "new prices hold from 2026-11-22 on: --valid-from DAY is for earlier days, `reprice` for what is stored",
     ]
     assert home.files().keys() - before <= {"agent.log"}
 
@@ -297,7 +298,7 @@ def test_reprice_first_says_what_would_be_different(home):
         ["claude_code", "anthropic", "claude-opus-5-5", "input", "1", "2,000,000", "8.00", "USD", "6.00"],
         ["claude_code", "anthropic", "claude-opus-5-5", "output", "1", "10", "0.0002", "USD", "0.0002"],
     ]
-    assert answer.out.splitlines()[4:] == ["would be 8.00 USD, then 6.50", "500,000 tokens had no price before"]
+    assert answer.out.splitlines()[4:] == ["8.00 USD would become 6.50 USD", "500,000 tokens had no price before"]
     assert (home.rows("SELECT * FROM result_lines"), home.rows("SELECT * FROM runs")) == before
     found = home.json("reprice", "--dry-run", "--until", "2026-11-21")
     assert [(each["kind"], each["old_amount"], each["new_amount"]) for each in found["changes"]] == [
@@ -317,7 +318,7 @@ def test_reprice_replaces_the_estimates_as_a_run_of_its_own(home):
         ("2026-11-21", 500_000, None, "estimated", 500_000),
     ]
     assert home.run("reprice").out.splitlines()[-2:] == [
-        "was 8.00 USD, now 6.50", "500,000 tokens had no price before",
+        "8.00 USD became 6.50 USD", "500,000 tokens had no price before",
     ]  # fmt: skip
     assert home.rows(days) == [
         ("2026-11-19", 1_000_000, 4 * DOLLAR, "estimated", 0),

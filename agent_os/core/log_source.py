@@ -84,7 +84,10 @@ class LogCollector(Collector):
     def disabled(self) -> str:
         if self.roots:
             return ""
-        return "disabled: there is no log at " + self._places([(each, self.parts[0]) for each in self._named()], " or ")
+        is_named = not self.path and self.folder_setting and self._settings.get(self.folder_setting)
+        named = f", where {self.folder_setting} says that it is" if is_named else ""
+        places = self._places([(each, self.parts[0]) for each in self._named()], " or ")
+        return f"disabled: there is no log at {places}{named}"
 
     @property
     def found(self) -> str:

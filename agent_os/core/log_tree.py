@@ -165,7 +165,8 @@ def parts_of(stream: BinaryIO, start: int, faults: Faults) -> Iterator[Part]:
         if is_endless and lines:
             lines, is_endless = lines[1:], False
         if len(rest) > LONGEST_LINE:
-            faults.count("lines longer than 32 MB")
+            if not is_endless:  # else it is the same line, still going on
+                faults.count("lines longer than 32 MB")
             offset += len(rest)
             rest, is_endless = b"", True
         if lines:

@@ -105,8 +105,8 @@ class Runner:
 
     def _sum_up(self, unit: Unit) -> None:
         """The figures of a collector's span, whoever collected them."""
-        if unit.span is None:
+        if unit.span is None or unit.collector is None:
             return
-        reads = self._store.reads(unit.task.name, unit.span)
-        unit.missing_days = sum(1 for day in unit.span if day not in reads)
+        known = unit.collector.known(self._store, unit.span, today=self._clock.today())
+        unit.missing_days = sum(1 for day in unit.span if day not in known)
         unit.tokens, unit.unpriced, unit.money = self._store.sums(unit.provider, unit.span)
