@@ -466,6 +466,22 @@ def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
     assert laptop.days("claude_code") == days
 
 
+def test_a_price_that_is_used_is_no_newer_import(laptop: Laptop) -> None:
+    """Of two imports the newer one wins from its day on, also once a day before it was priced with the older one."""
+    for since, rate in (("2026-01-01", "1"), ("2026-11-20", "2")):
+        facts = {"vendor": "anthropic", "model": "ours", "from": since, "input": rate, "output": "0"}
+        path = laptop.folder / "list.json"
+        path.write_text(json.dumps({"form": "agent_os prices", "prices": [facts]}))
+        assert laptop.run("prices", "import", str(path)).code == 0
+        laptop.clock.sleep(1)
+    laptop.log(ONE, line("m1", model="ours", at="2026-11-19T00:00:00Z", output=0))
+    laptop.collect()
+    laptop.log(ONE, line("m2", request="r2", model="ours", output=0))
+    laptop.collect()
+    days = laptop.days("claude_code")
+    assert (days["2026-11-19"], days["2026-11-20"]) == ((100, 100_000), (100, 200_000))
+
+
 def test_what_a_log_saw_and_what_the_provider_reports_stand_side_by_side(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
