@@ -353,6 +353,14 @@ def test_what_cannot_be_is_counted_and_the_rest_collected(laptop: Laptop, bad: s
     assert said in run["notes"]
 
 
+def test_what_was_passed_over_is_told_once(laptop: Laptop) -> None:
+    """Where the run tells of it, and not again with the figures, whatever else is set up."""
+    laptop.log(ONE, line("m1"), "no JSON")
+    answer = laptop.run("--task", "run_all")
+    assert "not set up: anthropic, openai" in answer.out
+    assert (answer.out + answer.err).count("passed over") == 1
+
+
 def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) -> None:
     """Links in a circle, links to nothing, what is no file, binary bytes, endless lines."""
     laptop.log(ONE, line("m1", output=3))

@@ -133,8 +133,6 @@ def show_collectors(units: Sequence[Unit]) -> None:
             emit(f"{unit.provider}: {unit.error}")
     if absent and units[0] not in absent:
         emit(f"not set up: {', '.join(sorted(unit.provider for unit in absent))} (`providers` tells how)")
-        for note in unit.notes:
-            emit(f"{unit.provider}: {note}")
     for line in beside([unit.collector for unit in units if unit.span and unit.collector]):
         emit(line)
 
