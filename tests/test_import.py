@@ -246,6 +246,14 @@ def test_tokens_without_money_have_no_cost(home: AppHome, take: Importer) -> Non
     assert home.sql("SELECT tokens, cost_nano, basis FROM results") == [(15, None, "imported")]
 
 
+def test_a_day_of_unknown_cost_is_not_nothing_in_a_sum(home: AppHome, take: Importer) -> None:
+    """The sum says how many days it lacks."""
+    take("date,input_tokens\n2026-11-20,1000\n", "--yes")
+    assert home.run("results").out.splitlines()[-1].split() == ["sum", "acme", "1,000", "unknown", "USD", "imported"]
+    take("date,amount,currency\n2026-11-21,2.00,USD\n", "--yes")
+    assert "2.00 + 1 day unknown" in home.run("results").out
+
+
 def report(home: AppHome, provider: str, amount: str) -> None:
     """Store a reported amount of 2026-10-30, as a collector does."""
     opened = open_home(str(home.folder), clock=home.clock, stderr=None)
