@@ -459,6 +459,11 @@ def test_a_model_without_a_price_is_unpriced_and_never_free(laptop: Laptop) -> N
     assert "2026-11-21  claude_code   1,000  unpriced" in laptop.run("results").out
     csv = laptop.run("--task", "export", "--out", "-").out
     assert "2026-11-21,claude_code,1000,,USD,estimated" in csv
+    for table in ("results", "lines"):
+        path = str(laptop.folder / f"{table}.csv")
+        answer = laptop.run("--task", "export", "--table", table, "--out", path)
+        assert "≥ 0.0004 USD estimated, 2,000 tokens unpriced, written to" in answer.err
+        assert laptop.json("--task", "export", "--table", table, "--out", path)["unpriced_tokens"] == 2000
 
 
 def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
