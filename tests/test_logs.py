@@ -84,6 +84,18 @@ def test_of_two_copies_the_fuller_one_counts_whichever_is_read_last(laptop: Lapt
     assert laptop.tokens("claude_code") == {"2026-11-19": {"input": 100, "output": 431}}
 
 
+def test_a_day_that_loses_its_last_answer_is_empty(laptop: Laptop) -> None:
+    """An earlier copy has the day, also where the other day is older than what the tool keeps."""
+    laptop.log(ONE, line("m1", at="2026-10-10T00:00:01.000Z"))
+    laptop.collect()
+    laptop.log(TWO, line("m1", at="2026-10-09T23:59:59.000Z"))
+    laptop.collect()
+    assert laptop.tokens("claude_code") == {"2026-10-09": {"input": 100, "output": 10}}
+    days = laptop.days("claude_code")
+    assert (days["2026-10-09"][0], days["2026-10-10"]) == (110, (0, 0))
+    assert laptop.rows("SELECT count(*) FROM log_groups WHERE is_changed") == [(0,)]
+
+
 def test_a_line_without_a_request_id_is_known_by_its_message(laptop: Laptop) -> None:
     """Gateways and some versions leave it out; a copy that has one is the same answer."""
     laptop.log(ONE, line("m1", request=None, output=3), line("m1", request=None, output=7), line("m1", output=9))

@@ -180,7 +180,7 @@ class LogCollector(Collector):
 
         pages = list(self.fetch(window))
         records, prices = self._priced([each for page in pages for each in self.normalize(page)], window)
-        told = {record.date for record in records}
+        told = {record.date for record in records}.union(self._asked("changed_log_days"))  # also one that lost its last
         days = [day for day in window if day in told or self._first(open_day) <= day <= open_day]
         check(self.name, records)
         return Batch(
