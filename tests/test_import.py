@@ -256,6 +256,14 @@ def test_a_day_of_unknown_cost_is_not_nothing_in_a_sum(home: AppHome, take: Impo
     assert "2.00 + 1 day unknown" in home.run("results").out
 
 
+def test_a_currency_that_no_headline_shows_is_said(home: AppHome, take: Importer) -> None:
+    """Two currencies of a day are not added, and a headline has one."""
+    text = "date,amount,currency\n2026-10-30,12.50,USD\n2026-10-30,10.00,EUR\n2026-10-31,1.00,EUR\n"
+    answer = take(text, "--yes")
+    assert "1 day has amounts in several currencies: `results` shows one of them" in answer.err
+    assert home.sql("SELECT cost_nano / 10000000, currency FROM results ORDER BY date") == [(1250, "USD"), (100, "EUR")]
+
+
 def report(home: AppHome, provider: str, amount: str, *, seen_at: str = "2026-11-22T09:00:00.000Z") -> Change:
     """Store a reported amount of 2026-10-30, as a collector does."""
     opened = open_home(str(home.folder), clock=home.clock, stderr=None)
