@@ -300,6 +300,15 @@ def test_a_day_without_use_is_zero_only_where_the_log_goes_back_to_it(laptop: La
     assert any("which goes back 30 days" in each["reason"] for each in holes)
 
 
+def test_a_log_behind_a_link_is_a_log(laptop: Laptop) -> None:
+    """The folder of a project may be on another disk."""
+    laptop.log("disk/shop/one.jsonl", line("m1"))
+    (laptop.user / ".claude/projects").mkdir(parents=True)
+    (laptop.user / ".claude/projects/shop").symlink_to(laptop.user / "disk/shop")
+    laptop.collect("fetch_claude_code")
+    assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 100, "output": 10}}
+
+
 def test_where_there_is_no_log_the_source_is_disabled_and_says_where_it_looked(laptop: Laptop) -> None:
     """By itself that fails nothing; asked for by name, it is not set up."""
     laptop.log(ONE, line("m1"))

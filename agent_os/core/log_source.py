@@ -56,14 +56,10 @@ class LogCollector(Collector):
 
     def _holds_log(self, folder: str, part: str) -> bool:
         """Whether there is any file of the log: a tool that was installed and never used has folders, too."""
-        for path, folders, names in os.walk(os.path.join(folder, part)):
-            below = os.path.relpath(path, folder).replace(os.sep, "/")
-            start = "" if below == "." else below + "/"
-            if any(self.belongs(start + name) for name in names):
-                return True
-            # Where folders are dates, the newest first.
-            folders[:] = sorted((name for name in folders if self.enters(start + name)), reverse=True)
-        return False
+        from .log_tree import Faults, files_below
+
+        found = files_below(folder, part, self.belongs, Faults(), enters=self.enters)
+        return next(found, None) is not None
 
     def _named(self) -> list[str]:
         """The folders that the tool may have: those that were set, else where it keeps what is its by itself."""
