@@ -532,6 +532,19 @@ def test_what_a_log_saw_and_what_the_provider_reports_stand_side_by_side(
     assert bases == {("anthropic", "reported"), ("claude_code", "estimated")}
 
 
+def test_figures_by_hand_that_are_taken_back_hide_no_estimate(laptop: Laptop) -> None:
+    """While there are any they are the headline, whichever came first; an empty row of the day takes them back."""
+    laptop.log(ONE, line("m1", output=0))
+    laptop.collect()
+    file = laptop.folder / "costs.csv"
+    for text, headline in (("20", (0, 20 * 10**9)), ("", (100, 400_000))):
+        file.write_text(f"date,amount,currency\n2026-11-20,{text},USD\n")
+        assert laptop.run("import", "csv", str(file), "--provider", "claude_code", "--yes", app=False).code == 0
+        assert laptop.days("claude_code")["2026-11-20"] == headline
+        laptop.collect()
+        assert laptop.days("claude_code")["2026-11-20"] == headline
+
+
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 

@@ -59,9 +59,12 @@ class Headline:
     def of(self, *, basis: str, currency: str, before: tuple[str, str]) -> tuple[int, Optional[int], str, str, int]:
         """(tokens, cost_nano, currency, basis, unpriced tokens) of a day that a source of this basis answered.
 
-        `before`: currency and basis of what stood there: a better basis stays, also where it has no line.
+        `before`: currency and basis of what stood there: a better basis stays, also where it has no line; but not one
+        by hand that was taken back, where there is anything else.
         """
         best = min((basis, before[1], *self.bases), key=_rank)
+        if best == "imported" and self.bases:
+            best = min(self.bases, key=_rank)
         own = currency if best == basis else before[0]
         figures = self.bases.get(best) or Figures()
         code, nano = figures.main(own)
