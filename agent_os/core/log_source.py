@@ -63,8 +63,10 @@ class LogCollector(Collector):
 
     def _named(self) -> list[str]:
         """The folders that the tool may have: those that were set, else where it keeps what is its by itself."""
+        if self.path:
+            return [self.path]
         home = self._settings.user_folder()
-        named = self.path or (self._settings.get(self.folder_setting) if self.folder_setting else "")
+        named = self._settings.get(self.folder_setting) if self.folder_setting else ""
         folders = [part.strip() for part in named.split(",") if part.strip()] if named else list(self.folders)
         whole = [self._whole(each, home) for each in folders]
         return list(dict.fromkeys(os.path.abspath(os.path.join(home, each)) for each in whole))
