@@ -415,6 +415,13 @@ def test_what_is_broken_is_counted_and_the_rest_collected(logs: Logs) -> None:
     assert logs.sums("codex") == SUMS
 
 
+def test_of_a_header_nothing_is_remembered_but_what_it_is_for(logs: Logs) -> None:
+    """Where the number of a line should be, a text is none."""
+    logs.put(f"{FOLDER}/rollout-a.jsonl", meta(subagent_history_start_ordinal=MARKER), *SESSION[1:])
+    logs.read("codex")
+    assert MARKER.encode() not in logs.everything_kept()
+
+
 def test_a_vendor_that_is_no_text_ends_no_run(logs: Logs) -> None:
     """JSON can hold half a character, a database cannot."""
     logs.put(f"{FOLDER}/rollout-a.jsonl", meta(model_provider="half \ud83d"), *SESSION[1:])
