@@ -500,6 +500,18 @@ def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
     assert laptop.days("claude_code") == days
 
 
+def test_an_estimate_in_another_currency_is_told(laptop: Laptop) -> None:
+    """It is in no headline of dollars."""
+    (laptop.folder / "agent_os.ini").write_text(
+        "[price:ours]\nvendor = anthropic\ncurrency = EUR\ninput = 40\noutput = 1\n"
+    )
+    laptop.log(ONE, line("m1", output=0), line("m2", request="r2", model="ours", output=0))
+    found = laptop.collect()["claude_code"]
+    assert [(each["currency"], each["amount"]) for each in found["money"]] == [("EUR", "0.004"), ("USD", "0.0004")]
+    assert found["notes"] == ["amounts in EUR are kept apart from USD"]
+    assert laptop.days("claude_code")["2026-11-20"] == (200, 400_000)
+
+
 def test_a_price_that_is_used_is_no_newer_import(laptop: Laptop) -> None:
     """Of two imports the newer one wins from its day on, also once a day before it was priced with the older one."""
     for since, rate in (("2026-01-01", "1"), ("2026-11-20", "2")):

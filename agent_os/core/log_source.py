@@ -181,6 +181,7 @@ class LogCollector(Collector):
         told = {record.date for record in records}.union(self._asked("changed_log_days"))  # also one that lost its last
         days = [day for day in window if day in told or self._first(open_day) <= day <= open_day]
         check(self.name, records)
+        self._note_foreign(records)
         return Batch(
             provider=self.name, task=self.task, window=window, days=days, reports={REPORT}, basis=self.basis,
             observed_at=pages[0].seen_at, records=records, pages=[page._replace(buckets=()) for page in pages],
