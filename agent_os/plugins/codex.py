@@ -109,7 +109,7 @@ def is_copied(message: Json, carry: Json) -> bool:
     needs. Once the session has gone on by itself, it never goes back.
     """
     ordinal, start = message.get("ordinal"), carry.get("start")
-    if start is not None and isinstance(ordinal, int):
+    if isinstance(start, int) and isinstance(ordinal, int):
         return ordinal < start
     if "copied_ms" not in carry:
         return False
