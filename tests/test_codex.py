@@ -415,6 +415,21 @@ def test_what_is_broken_is_counted_and_the_rest_collected(logs: Logs) -> None:
     assert logs.sums("codex") == SUMS
 
 
+def test_of_a_header_nothing_is_remembered_but_what_it_is_for(logs: Logs) -> None:
+    """Where the number of a line should be, a text is none."""
+    logs.put(f"{FOLDER}/rollout-a.jsonl", meta(subagent_history_start_ordinal=MARKER), *SESSION[1:])
+    logs.read("codex")
+    assert MARKER.encode() not in logs.everything_kept()
+
+
+def test_a_vendor_that_is_no_text_ends_no_run(logs: Logs) -> None:
+    """JSON can hold half a character, a database cannot."""
+    logs.put(f"{FOLDER}/rollout-a.jsonl", meta(model_provider="half \ud83d"), *SESSION[1:])
+    assert logs.read("codex")["status"] == "success"
+    assert {kind: count for (_, _, kind), count in logs.sums("codex").items() if kind == "output"} != {}
+    assert logs.column("codex", "account") == {"half ?"}
+
+
 def test_spaces_and_the_order_of_keys_do_not_matter(logs: Logs) -> None:
     """Whoever writes JSON may write it so."""
     spaced = [json.dumps(dict(reversed(each.items())), indent=None, separators=(" , ", " : ")) for each in SESSION]  # type: ignore[union-attr]

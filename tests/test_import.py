@@ -16,6 +16,7 @@ from homes import AppHome
 from agent_os.core.days import Window
 from agent_os.core.db import Database
 from agent_os.core.home import open_home
+from agent_os.core.ledger import Change
 from agent_os.core.model import Batch, Row
 from agent_os.core.posting import post
 
@@ -243,23 +244,58 @@ def test_a_day_without_figures_is_a_day_of_the_file(take: Importer) -> None:
 def test_tokens_without_money_have_no_cost(home: AppHome, take: Importer) -> None:
     """Nobody said that they were free."""
     take("date,input_tokens,output_tokens\n2026-10-30,10,5\n", "--yes")
-    assert home.sql("SELECT tokens, cost_nano, basis FROM results") == [(15, None, "imported")]
+    take("date,requests\n2026-10-31,5\n", "--yes")
+    assert home.sql("SELECT tokens, cost_nano, basis FROM results") == [(15, None, "imported"), (0, None, "imported")]
 
 
-def report(home: AppHome, provider: str, amount: str) -> None:
+def test_a_day_of_unknown_cost_is_not_nothing_in_a_sum(home: AppHome, take: Importer) -> None:
+    """The sum says how many days it lacks."""
+    take("date,input_tokens\n2026-11-20,1000\n", "--yes")
+    assert home.run("results").out.splitlines()[-1].split() == ["sum", "acme", "1,000", "unknown", "USD", "imported"]
+    take("date,amount,currency\n2026-11-21,2.00,USD\n", "--yes")
+    assert "2.00 + 1 day unknown" in home.run("results").out
+
+
+def test_a_currency_that_no_headline_shows_is_said(home: AppHome, take: Importer) -> None:
+    """Two currencies of a day are not added, and a headline has one."""
+    text = "date,amount,currency\n2026-10-30,12.50,USD\n2026-10-30,10.00,EUR\n2026-10-31,1.00,EUR\n"
+    answer = take(text, "--yes")
+    assert "1 day has amounts in several currencies: `results` shows one of them" in answer.err
+    assert home.sql("SELECT cost_nano / 10000000, currency FROM results ORDER BY date") == [(1250, "USD"), (100, "EUR")]
+
+
+def report(home: AppHome, provider: str, amount: str, *, seen_at: str = "2026-11-22T09:00:00.000Z") -> Change:
     """Store a reported amount of 2026-10-30, as a collector does."""
     opened = open_home(str(home.folder), clock=home.clock, stderr=None)
     line = Row({}, day="2026-10-30", report="costs").cost(amount, "USD", {})
-    post(
+    _, change = post(
         opened,
         Batch(
             provider=provider, task="fetch", window=Window("2026-10-30", "2026-10-31"), days=["2026-10-30"],
-            reports={"costs"}, observed_at="2026-11-22T09:00:00.000Z", records=[line], pages=(), currency="USD",
-            notes=(),
+            reports={"costs"}, observed_at=seen_at, records=[line], pages=(), currency="USD", notes=(),
         ),
         task="fetch",
     )  # fmt: skip
     opened.close()
+    return change
+
+
+def test_what_is_reported_of_an_imported_day_is_new_at_first_and_restated_later(home: AppHome, take: Importer) -> None:
+    """Figures by hand are none that the provider takes back."""
+    take(OCTOBER, "--yes")
+    change = report(home, "acme", "7.00")
+    assert (change.new_days, change.restated_days) == (["2026-10-30"], [])
+    change = report(home, "acme", "8.00")
+    assert (change.new_days, change.restated_days) == ([], ["2026-10-30"])
+
+
+def test_an_import_does_not_settle_what_was_reported(home: AppHome, take: Importer) -> None:
+    """The provider was not asked again."""
+    report(home, "acme", "7.00")
+    home.clock.pass_by(30 * 86_400)
+    take(OCTOBER, "--yes")
+    status = home.sql("SELECT date, basis, day_status FROM results ORDER BY date")
+    assert status == [("2026-10-30", "reported", "provisional"), ("2026-10-31", "imported", "settled")]
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai-work"])

@@ -84,6 +84,18 @@ def test_of_two_copies_the_fuller_one_counts_whichever_is_read_last(laptop: Lapt
     assert laptop.tokens("claude_code") == {"2026-11-19": {"input": 100, "output": 431}}
 
 
+def test_a_day_that_loses_its_last_answer_is_empty(laptop: Laptop) -> None:
+    """An earlier copy has the day, also where the other day is older than what the tool keeps."""
+    laptop.log(ONE, line("m1", at="2026-10-10T00:00:01.000Z"))
+    laptop.collect()
+    laptop.log(TWO, line("m1", at="2026-10-09T23:59:59.000Z"))
+    laptop.collect()
+    assert laptop.tokens("claude_code") == {"2026-10-09": {"input": 100, "output": 10}}
+    days = laptop.days("claude_code")
+    assert (days["2026-10-09"][0], days["2026-10-10"]) == (110, (0, 0))
+    assert laptop.rows("SELECT count(*) FROM log_groups WHERE is_changed") == [(0,)]
+
+
 def test_a_line_without_a_request_id_is_known_by_its_message(laptop: Laptop) -> None:
     """Gateways and some versions leave it out; a copy that has one is the same answer."""
     laptop.log(ONE, line("m1", request=None, output=3), line("m1", request=None, output=7), line("m1", output=9))
@@ -288,6 +300,15 @@ def test_a_day_without_use_is_zero_only_where_the_log_goes_back_to_it(laptop: La
     assert any("which goes back 30 days" in each["reason"] for each in holes)
 
 
+def test_a_log_behind_a_link_is_a_log(laptop: Laptop) -> None:
+    """The folder of a project may be on another disk."""
+    laptop.log("disk/shop/one.jsonl", line("m1"))
+    (laptop.user / ".claude/projects").mkdir(parents=True)
+    (laptop.user / ".claude/projects/shop").symlink_to(laptop.user / "disk/shop")
+    laptop.collect("fetch_claude_code")
+    assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 100, "output": 10}}
+
+
 def test_where_there_is_no_log_the_source_is_disabled_and_says_where_it_looked(laptop: Laptop) -> None:
     """By itself that fails nothing; asked for by name, it is not set up."""
     laptop.log(ONE, line("m1"))
@@ -351,6 +372,14 @@ def test_what_cannot_be_is_counted_and_the_rest_collected(laptop: Laptop, bad: s
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
     (run,) = laptop.json("history", "--task", "fetch_claude_code")
     assert said in run["notes"]
+
+
+def test_what_was_passed_over_is_told_once(laptop: Laptop) -> None:
+    """Where the run tells of it, and not again with the figures, whatever else is set up."""
+    laptop.log(ONE, line("m1"), "no JSON")
+    answer = laptop.run("--task", "run_all")
+    assert "not set up: anthropic, openai" in answer.out
+    assert (answer.out + answer.err).count("passed over") == 1
 
 
 def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) -> None:
@@ -451,6 +480,11 @@ def test_a_model_without_a_price_is_unpriced_and_never_free(laptop: Laptop) -> N
     assert "2026-11-21  claude_code   1,000  unpriced" in laptop.run("results").out
     csv = laptop.run("--task", "export", "--out", "-").out
     assert "2026-11-21,claude_code,1000,,USD,estimated" in csv
+    for table in ("results", "lines"):
+        path = str(laptop.folder / f"{table}.csv")
+        answer = laptop.run("--task", "export", "--table", table, "--out", path)
+        assert "≥ 0.0004 USD estimated, 2,000 tokens unpriced, written to" in answer.err
+        assert laptop.json("--task", "export", "--table", table, "--out", path)["unpriced_tokens"] == 2000
 
 
 def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
@@ -464,6 +498,34 @@ def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
     assert (days["2026-11-20"], days["2026-11-21"]) == ((200, 800_000), (100, 4_000_000))
     assert "0.008" in laptop.run("reprice", "--dry-run").out
     assert laptop.days("claude_code") == days
+
+
+def test_an_estimate_in_another_currency_is_told(laptop: Laptop) -> None:
+    """It is in no headline of dollars."""
+    (laptop.folder / "agent_os.ini").write_text(
+        "[price:ours]\nvendor = anthropic\ncurrency = EUR\ninput = 40\noutput = 1\n"
+    )
+    laptop.log(ONE, line("m1", output=0), line("m2", request="r2", model="ours", output=0))
+    found = laptop.collect()["claude_code"]
+    assert [(each["currency"], each["amount"]) for each in found["money"]] == [("EUR", "0.004"), ("USD", "0.0004")]
+    assert found["notes"] == ["amounts in EUR are kept apart from USD"]
+    assert laptop.days("claude_code")["2026-11-20"] == (200, 400_000)
+
+
+def test_a_price_that_is_used_is_no_newer_import(laptop: Laptop) -> None:
+    """Of two imports the newer one wins from its day on, also once a day before it was priced with the older one."""
+    for since, rate in (("2026-01-01", "1"), ("2026-11-20", "2")):
+        facts = {"vendor": "anthropic", "model": "ours", "from": since, "input": rate, "output": "0"}
+        path = laptop.folder / "list.json"
+        path.write_text(json.dumps({"form": "agent_os prices", "prices": [facts]}))
+        assert laptop.run("prices", "import", str(path)).code == 0
+        laptop.clock.sleep(1)
+    laptop.log(ONE, line("m1", model="ours", at="2026-11-19T00:00:00Z", output=0))
+    laptop.collect()
+    laptop.log(ONE, line("m2", request="r2", model="ours", output=0))
+    laptop.collect()
+    days = laptop.days("claude_code")
+    assert (days["2026-11-19"], days["2026-11-20"]) == ((100, 100_000), (100, 200_000))
 
 
 def test_what_a_log_saw_and_what_the_provider_reports_stand_side_by_side(
@@ -480,6 +542,19 @@ def test_what_a_log_saw_and_what_the_provider_reports_stand_side_by_side(
     assert "claude_code and anthropic may see the same traffic" in text
     bases = {(each["provider"], each["basis"]) for each in laptop.json("results")}
     assert bases == {("anthropic", "reported"), ("claude_code", "estimated")}
+
+
+def test_figures_by_hand_that_are_taken_back_hide_no_estimate(laptop: Laptop) -> None:
+    """While there are any they are the headline, whichever came first; an empty row of the day takes them back."""
+    laptop.log(ONE, line("m1", output=0))
+    laptop.collect()
+    file = laptop.folder / "costs.csv"
+    for text, headline in (("20", (0, 20 * 10**9)), ("", (100, 400_000))):
+        file.write_text(f"date,amount,currency\n2026-11-20,{text},USD\n")
+        assert laptop.run("import", "csv", str(file), "--provider", "claude_code", "--yes", app=False).code == 0
+        assert laptop.days("claude_code")["2026-11-20"] == headline
+        laptop.collect()
+        assert laptop.days("claude_code")["2026-11-20"] == headline
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -516,6 +591,15 @@ def test_what_is_no_instant_is_refused(text: Any) -> None:
     """A time without a zone is none: it could be another day."""
     with pytest.raises((ValueError, TypeError)):
         moment_of(text)
+
+
+def test_a_day_is_written_in_one_way() -> None:
+    """From 3.11 on Python reads the days of weeks, too."""
+    try:
+        day = moment_of("2025-W47-5T09:12:44Z")[0]
+    except ValueError:
+        day = "2025-11-21"
+    assert day == "2025-11-21"
 
 
 def test_the_order_in_which_copies_are_found_makes_no_difference() -> None:

@@ -169,7 +169,7 @@ def store(args: Any, home: Home, sheet: Sheet, headings: Headings, figures: Figu
             figures, provider=args.provider, report=report, observed_at=iso(args.clock.now()), notes=notes
         )
         run_id = post(home, batch, task=imports.TASK, state=memory(args, sheet.header, headings))[0]
-    for told in told_apart(home, args.provider, figures):
+    for told in (*told_apart(home, args.provider, figures), *imports.hidden(figures)):
         home.log.warning("import.apart", told)
     for warning in changes.warnings[:MOST_WARNINGS]:
         home.log.warning("import.less", warning)

@@ -226,7 +226,7 @@ def take_in(args: Any, path: str) -> int:
 
         db = home.store(write=True).db
         with db.atomic():
-            PriceStore(db).keep([*new, *(price for _, price in changed)], "imported")
+            PriceStore(db).take_in([*new, *(price for _, price in changed)])
     if args.json:
         emit_json(
             {

@@ -168,14 +168,24 @@ def show(rows: list[tuple[Any, ...]]) -> None:
          status)
         for date, provider, tokens, nano, currency, basis, status, _, unpriced in rows
     ]  # fmt: skip
-    sums: dict[tuple[str, str, str], list[int]] = {}
-    for _, provider, tokens, nano, currency, basis, _, _, unpriced in rows:
-        known = sums.setdefault((provider, currency, basis), [0, 0, 0, 0])
-        for place, figure in enumerate((tokens or 0, nano or 0, unpriced, nano is not None)):
-            known[place] += figure
+    by_kind: dict[tuple[str, str, str], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        by_kind.setdefault((row[1], row[4], row[5]), []).append(row)
     totals = [
-        ("sum", key[0], thousands(tokens), at_least(nano if known else None, unpriced), key[1], key[2], "")
-        for key, (tokens, nano, unpriced, known) in sorted(sums.items())
+        ("sum", key[0], thousands(sum(row[2] or 0 for row in days)), sum_of(days), key[1], key[2], "")
+        for key, days in sorted(by_kind.items())
     ]
     header = ("date", "provider", "tokens", "cost", "currency", "basis", "day")
     emit_table(header, [*lines, *totals], right={2, 3})
+
+
+def sum_of(rows: list[tuple[Any, ...]]) -> str:
+    """What days of one provider, currency and basis cost; those of which nobody knows are counted, not taken for 0."""
+    from ..core.money import at_least
+    from ..core.text import plural
+
+    known = [row[3] for row in rows if row[3] is not None]
+    unpriced = sum(row[8] for row in rows)
+    told = at_least(sum(known) if known else None, unpriced)
+    unknown = sum(row[3] is None and not row[8] for row in rows)
+    return f"{told} + {plural(unknown, 'day')} unknown" if unknown and (known or unpriced) else told

@@ -300,9 +300,7 @@ class Collector:
         held, records = set(days), records + totals.records()
         records = [record for record in records if record.date in held and record.report in answered]
         check(self.name, records)
-        foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
-        if foreign:
-            self.notes.append(f"amounts in {', '.join(foreign)} are kept apart from {self.currency}")
+        self._note_foreign(records)
         return Batch(
             provider=self.name,
             task=self.task,
@@ -315,6 +313,12 @@ class Collector:
             currency=self.currency,
             notes=list(self.notes),
         )
+
+    def _note_foreign(self, records: Iterable[Record]) -> None:
+        """Say which currencies there are that a headline does not show."""
+        foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
+        if foreign:
+            self.notes.append(f"amounts in {', '.join(foreign)} are kept apart from {self.currency}")
 
     def _refuse_missing(self, subject: str, missing: Sequence[str]) -> None:
         """A day that is over must be answered, if only with nothing."""

@@ -148,7 +148,7 @@ class Reading:
             return None
         size = sum(counts) - counts.output - counts.web_search
         group = Group(
-            day, (answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
+            day, _name(answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
             _name(answer.model), _name(answer.tier), context_of(size), _name(answer.region),
         )  # fmt: skip
         group = self._groups.setdefault(group, group)

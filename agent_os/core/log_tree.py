@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 4 * 2**20  # read at a time
 LONGEST_LINE = 32 * 2**20
 LARGEST_DOCUMENT = 64 * 2**20
-MOST_FILES = 1_000_000
 _TAIL_BYTES = 256  # before the offset: that a file still is the one that was read
 _INTEGER = 2**63 - 1  # what a table can hold: inodes of some systems have 64 bits
 
@@ -109,14 +108,6 @@ def files_below(
                 faults.count("files that could not be looked at")
 
 
-def file_at(path: str) -> Optional[LogFile]:
-    """The file at a path, if there is one."""
-    try:
-        return _as_file(path, os.stat(path))
-    except OSError:
-        return None
-
-
 def _as_file(path: str, status: os.stat_result) -> Optional[LogFile]:
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -132,9 +123,9 @@ def key_of_path(path: str) -> bytes:
 
 
 class Part(NamedTuple):
-    """Whole lines of a file; `state` (without its carry) is how far it is read once they are taken in.
+    """Whole lines of a file; `offset` and `tail` are how far it is read once they are taken in.
 
-    `is_last` marks the rest of a file that ends without a line break: it is read again, it may go on.
+    `is_rest` marks the rest of a file that ends without a line break: it is read again, it may go on.
     """
 
     lines: Sequence[bytes]

@@ -89,7 +89,8 @@ def begin(message: Json, header: Json, carry: dict[str, Any]) -> None:
         carry["born"] = minted(header.get("id") or "") or milliseconds(
             header.get("timestamp") or message.get("timestamp")
         )
-        carry["start"] = header.get("subagent_history_start_ordinal")
+        start = header.get("subagent_history_start_ordinal")
+        carry["start"] = start if isinstance(start, int) else None
     source = header.get("source")
     is_fork = header.get("forked_from_id") or (isinstance(source, dict) and source.get("subagent"))
     if (is_fork if is_first else name != carry["session"]) and not carry.get("is_own"):
