@@ -409,8 +409,8 @@ def test_what_is_broken_is_counted_and_the_rest_collected(logs: Logs) -> None:
     outcome = logs.read("codex")
     assert outcome["notes"] == [
         "passed over: 4 lines that are no JSON",
-        "passed over: 2 answers whose figures cannot be",
-        "passed over: 1 answers at a time that cannot be (is the clock right?)",
+        "passed over: 2 answers with impossible figures",
+        "passed over: 1 answer at an impossible time (is the clock right?)",
     ]
     assert logs.sums("codex") == SUMS
 
@@ -445,7 +445,7 @@ def test_sessions_that_were_compressed_unread_are_told(logs: Logs) -> None:
     file.rename(file.with_name("rollout-a.jsonl.zst"))
     assert logs.read("codex")["notes"] == []
     logs.put(f"{FOLDER}/rollout-old.jsonl.zst", b"(\xb5/\xfd")
-    assert logs.read("codex")["notes"] == ["passed over: 1 sessions that Codex had compressed before they were read"]
+    assert logs.read("codex")["notes"] == ["passed over: 1 session compressed by Codex before anybody had read them"]
 
 
 def test_days_whose_sessions_may_be_packed_are_not_called_empty(logs: Logs) -> None:

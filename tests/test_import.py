@@ -303,7 +303,7 @@ def test_what_a_provider_reports_by_itself_is_never_added_to(home: AppHome, take
     """The headline stays what was reported, both bases stand in the lines, and the verb says so."""
     report(home, provider, "7.00")
     answer = take(OCTOBER, "--yes", provider=provider)
-    assert f"{provider} also reports by itself: imported figures are shown apart, never added" in answer.err
+    assert f"{provider} has figures of its own, too: imported ones are shown apart, never added" in answer.err
     assert home.sql("SELECT date, cost_nano / 1000000000, basis FROM results ORDER BY date") == [
         ("2026-10-30", 7, "reported"),
         ("2026-10-31", 2, "imported"),

@@ -198,7 +198,7 @@ def test_of_a_file_that_has_grown_only_the_tail_is_read(laptop: Laptop) -> None:
     """What stands before is not looked at again, but for its last bytes: they say that it is the same file."""
     path = laptop.log(ONE, "x" * 400, line("m1", output=3))
     notes = laptop.collect()["claude_code"]["notes"]
-    assert notes == ["passed over: 1 lines that are no JSON"]
+    assert notes == ["passed over: 1 line that is no JSON"]
     with path.open("r+b") as file:
         file.write(b"y" * 5)
     laptop.log(ONE, line("m2", request="req_2", output=4))
@@ -345,21 +345,21 @@ def test_the_folders_of_the_tool_are_found_as_the_tool_finds_them(
         ("not JSON at all", "lines that are no JSON"),
         ('{"usage": tru', "lines that are no JSON"),
         ('{"type":"assistant","usage":' + "[" * 100_000, "lines that are no JSON"),
-        (json.dumps(line("m9", output=-1)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output=10**12)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output=1.5)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output=True)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output="12")), "answers whose figures cannot be"),
+        (json.dumps(line("m9", output=-1)), "answers with impossible figures"),
+        (json.dumps(line("m9", output=10**12)), "answers with impossible figures"),
+        (json.dumps(line("m9", output=1.5)), "answers with impossible figures"),
+        (json.dumps(line("m9", output=True)), "answers with impossible figures"),
+        (json.dumps(line("m9", output="12")), "answers with impossible figures"),
         (json.dumps(line("m9", output=0)).replace('"output_tokens": 0', '"output_tokens": ' + "9" * 200_000),
-         "answers whose figures cannot be"),
-        (json.dumps(line(["m9"])), "answers whose figures cannot be"),
-        (json.dumps(line(None)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at="yesterday")), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at="2026-13-41T00:00:00Z")), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at=None)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at="2036-01-01T00:00:00Z")), "answers at a time that cannot be (is the clock right?)"),
-        (json.dumps(line("m9", at="1970-01-01T00:00:00Z")), "answers at a time that cannot be (is the clock right?)"),
-        (json.dumps(line("m9", usage=[1, 2])), "answers whose figures cannot be"),
+         "answers with impossible figures"),
+        (json.dumps(line(["m9"])), "answers with impossible figures"),
+        (json.dumps(line(None)), "answers with impossible figures"),
+        (json.dumps(line("m9", at="yesterday")), "answers with impossible figures"),
+        (json.dumps(line("m9", at="2026-13-41T00:00:00Z")), "answers with impossible figures"),
+        (json.dumps(line("m9", at=None)), "answers with impossible figures"),
+        (json.dumps(line("m9", at="2036-01-01T00:00:00Z")), "answers at an impossible time (is the clock right?)"),
+        (json.dumps(line("m9", at="1970-01-01T00:00:00Z")), "answers at an impossible time (is the clock right?)"),
+        (json.dumps(line("m9", usage=[1, 2])), "answers with impossible figures"),
     ],
     ids=["no JSON", "half", "deep", "negative", "absurd", "fraction", "flag", "text", "digits", "id", "no id", "time",
          "date", "no time", "future", "1970", "list"],
@@ -367,11 +367,11 @@ def test_the_folders_of_the_tool_are_found_as_the_tool_finds_them(
 def test_what_cannot_be_is_counted_and_the_rest_collected(laptop: Laptop, bad: str, said: str) -> None:
     """Said once, with the number; never fatal."""
     laptop.log(ONE, line("m1", output=3), bad, bad, line("m2", request="req_2", output=4))
-    times = 1 if "a time that cannot be" in said else 2  # the same answer, twice
-    assert laptop.collect()["claude_code"]["notes"] == [f"passed over: {times} {said}"]
+    told = f"1 {said.replace('answers', 'answer')}" if "impossible time" in said else f"2 {said}"  # one answer, twice
+    assert laptop.collect()["claude_code"]["notes"] == [f"passed over: {told}"]
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
     (run,) = laptop.json("history", "--task", "fetch_claude_code")
-    assert said in run["notes"]
+    assert told in run["notes"]
 
 
 def test_what_was_passed_over_is_told_once(laptop: Laptop) -> None:
@@ -396,8 +396,8 @@ def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) ->
             file.write(b"z" * BLOCK_BYTES)
         file.write(b"\n" + json.dumps(line("m2", request="req_2", output=4)).encode() + b"\n")
     notes = " ".join(laptop.collect()["claude_code"]["notes"])
-    assert "passed over: 1 lines longer than 32 MB" in notes
-    assert "files that could not be looked at" in notes
+    assert "passed over: 1 line longer than 32 MB" in notes
+    assert "1 file that could not be looked at" in notes
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
 
 
@@ -487,6 +487,14 @@ def test_a_model_without_a_price_is_unpriced_and_never_free(laptop: Laptop) -> N
         assert laptop.json("--task", "export", "--table", table, "--out", path)["unpriced_tokens"] == 2000
 
 
+def test_a_search_is_not_free_where_a_price_of_ones_own_does_not_name_it(laptop: Laptop) -> None:
+    """Anthropic's is the same for all of its models: 10 for 1000."""
+    (laptop.folder / "agent_os.ini").write_text("[price:nova]\nvendor = anthropic\ninput = 1\noutput = 1\n")
+    usage = {"input_tokens": 0, "output_tokens": 100, "server_tool_use": {"web_search_requests": 2}}
+    laptop.log(ONE, line("m1", model="nova", usage=usage))
+    assert laptop.collect()["claude_code"]["money"] == [{"basis": "estimated", "currency": "USD", "amount": "0.0201"}]
+
+
 def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
     """A new price is for days that have none yet; `reprice --dry-run` says what it would change."""
     laptop.log(ONE, line("m1", output=0))
@@ -549,7 +557,7 @@ def test_figures_by_hand_that_are_taken_back_hide_no_estimate(laptop: Laptop) ->
     laptop.log(ONE, line("m1", output=0))
     laptop.collect()
     file = laptop.folder / "costs.csv"
-    for text, headline in (("20", (0, 20 * 10**9)), ("", (100, 400_000))):
+    for text, headline in (("20", (100, 20 * 10**9)), ("", (100, 400_000))):
         file.write_text(f"date,amount,currency\n2026-11-20,{text},USD\n")
         assert laptop.run("import", "csv", str(file), "--provider", "claude_code", "--yes", app=False).code == 0
         assert laptop.days("claude_code")["2026-11-20"] == headline
@@ -630,14 +638,14 @@ def test_every_source_says_what_it_passed_over_once(laptop: Laptop) -> None:
     laptop.log(".codex/sessions/2026/11/20/rollout-1.jsonl", "no JSON")
     found = laptop.run("--task", "run_all", app=False)
     for name in ("claude_code", "codex"):
-        assert f"{name}: passed over: 1 lines that are no JSON" in found.out.splitlines()
+        assert f"{name}: passed over: 1 line that is no JSON" in found.out.splitlines()
     assert "passed over" not in found.err
 
 
 def test_a_day_that_was_read_is_no_gap_though_the_tool_no_longer_keeps_it(laptop: Laptop) -> None:
     """Files that outlived their time are collected: what stands in `results` is not lost."""
     laptop.log(ONE, line("m1", at="2026-10-20T10:00:00Z"), line("m2", request="req_2"))
-    assert laptop.collect()["claude_code"]["days_missing"] == 4  # 2026-10-18, 19, 21 and 22 (30 days are kept)
+    assert laptop.collect()["claude_code"]["days_missing"] == 0  # nobody had asked for the others while they were there
     holes = [(each["since"], each["last"]) for each in laptop.json("gaps", "--task", "fetch_claude_code")]
     assert holes == [("2026-10-18", "2026-10-19"), ("2026-10-21", "2026-10-22")]
 

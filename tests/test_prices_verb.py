@@ -88,9 +88,10 @@ def test_one_model_is_shown_in_full(home):
     ]
     assert home.json("prices", "claude-haiku-4-5") == [
         {
-            "id": "anthropic/claude-haiku-4-5@#de1ca7e0", "origin": "shipped", "vendor": "anthropic",
+            "id": "anthropic/claude-haiku-4-5@#918f2dc4", "origin": "shipped", "vendor": "anthropic",
             "model": "claude-haiku-4-5", "input": "1", "output": "5", "cache_read": "0.1", "cache_write_5m": "1.25",
-            "cache_write_1h": "2", "tiers": {"batch": "0.5"}, "source": "LiteLLM (PyPI wheel 1.110.2)",
+            "cache_write_1h": "2", "web_search": "10", "tiers": {"batch": "0.5"},
+            "source": "LiteLLM (PyPI wheel 1.110.2)",
             "source_date": "2026-11-26", "licence": "MIT",
         }
     ]  # fmt: skip

@@ -205,7 +205,7 @@ def told_apart(home: Home, provider: str, figures: Figures) -> list[str]:
     reports = provider in NAMES
     if not reports and os.path.exists(home.db_path):
         reports = "reported" in {basis for basis, _, _ in home.store().sums(provider, window_of(figures.days))[-1]}
-    return [f"{provider} also reports by itself: imported figures are shown apart, never added"] if reports else []
+    return [f"{provider} has figures of its own, too: imported ones are shown apart, never added"] if reports else []
 
 
 def show(args: Any, sheet: Sheet, figures: Figures, changes: Changes) -> None:

@@ -56,7 +56,9 @@ class Headline:
             figures = self.bases[record.basis] = Figures()
         figures.add(record)
 
-    def of(self, *, basis: str, currency: str, before: tuple[str, str]) -> tuple[int, Optional[int], str, str, int]:
+    def of(
+        self, *, basis: str, currency: str, before: tuple[str, str]
+    ) -> tuple[Optional[int], Optional[int], str, str, int]:
         """(tokens, cost_nano, currency, basis, unpriced tokens) of a day that a source of this basis answered.
 
         `before`: currency and basis of what stood there: a better basis stays, also where it has no line; but not one
@@ -69,7 +71,10 @@ class Headline:
         figures = self.bases.get(best) or Figures()
         code, nano = figures.main(own)
         is_unknown = not figures.money and (figures.unpriced or (best == "imported" and figures.has_usage))
-        return figures.tokens, None if is_unknown else nano, code, best, figures.unpriced
+        tokens: Optional[int] = figures.tokens
+        if best == "imported" and not figures.has_usage:  # money alone: tokens are as others tell, or unknown
+            tokens = next((each.tokens for each in self.bases.values() if each.has_usage), None)
+        return tokens, None if is_unknown else nano, code, best, figures.unpriced
 
 
 class Figures:

@@ -65,7 +65,15 @@ class Faults:
     def sentences(self) -> list[str]:
         """A sentence for each: "passed over: 3 lines that are no JSON". The most frequent first."""
         ordered = sorted(self._counts.items(), key=lambda each: (-each[1], each[0]))
-        return [f"passed over: {count} {what}" for what, count in ordered]
+        return [f"passed over: {_counted(count, what)}" for what, count in ordered]
+
+
+def _counted(count: int, what: str) -> str:
+    """As in "1 line that is no JSON", "3 lines that are no JSON"."""
+    if count != 1:
+        return f"{count:,} {what}"
+    noun, _, rest = what.partition(" ")
+    return f"1 {noun[:-1]} {rest.replace('that are', 'that is')}"
 
 
 def files_below(

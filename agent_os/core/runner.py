@@ -107,6 +107,10 @@ class Runner:
         """The figures of a collector's span, whoever collected them."""
         if unit.span is None or unit.collector is None:
             return
-        known = unit.collector.known(self._store, unit.span, today=self._clock.today())
-        unit.missing_days = sum(1 for day in unit.span if day not in known)
+        today = self._clock.today()
+        known = unit.collector.known(self._store, unit.span, today=today)
+        # What a source had forgotten before anybody asked for it is not missed; `gaps` says it.
+        answered = unit.collector.first_answered(today) or ""
+        first = min(answered, self._store.first_day(unit.task.name) or answered)
+        unit.missing_days = sum(1 for day in unit.span if day >= first and day not in known)
         unit.tokens, unit.unpriced, unit.money = self._store.sums(unit.provider, unit.span)

@@ -49,7 +49,7 @@ class Codex(LogCollector):
         lost = [path for path in packed if not found.has_read(path[: -len(_PACKED)])]
         self._is_packed = bool(lost)
         if lost:
-            found.faults.count("sessions that Codex had compressed before they were read", len(lost))
+            found.faults.count("sessions compressed by Codex before anybody had read them", len(lost))
 
     def kept_days(self) -> int:
         return 6 if self._is_packed else 0
