@@ -63,7 +63,8 @@ def test_the_public_names_are_these():
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
         "FencedError", "Gap", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page", "PermanentError",
         "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError", "Sum", "TaskError", "TaskInfo",
-        "TransientError", "UsageError", "Window", "__version__", "count_of", "day_and_second", "folder_of", "hashed", "moment_of", "open",
+        "TransientError", "UsageError", "Window", "__version__", "count_of", "day_and_second", "folder_of", "hashed",
+        "moment_of", "open",
         "shown", "table", "text_of",
     ]  # fmt: skip
     assert [name for name in agent_os.__all__ if getattr(agent_os, name, None) is None] == []
