@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
+    from .core.line_store import Line, Sum
     from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, hashed, moment_of, text_of
     from .core.log_source import LogCollector
     from .core.model import Page, Record, Row
@@ -43,6 +44,7 @@ __all__ = [
     "Counts",
     "FencedError",
     "Gap",
+    "Line",
     "LogCollector",
     "Message",
     "Moments",
@@ -56,6 +58,7 @@ __all__ = [
     "Run",
     "RunResult",
     "StoreError",
+    "Sum",
     "TaskError",
     "TaskInfo",
     "TransientError",
@@ -81,6 +84,7 @@ _ROOMS = {
     "Context": "core.context",
     "Counts": "core.log_events",
     "Gap": "answers",
+    "Line": "core.line_store",
     "LogCollector": "core.log_source",
     "Message": "core.app_values",
     "Moments": "core.days",
@@ -91,6 +95,7 @@ _ROOMS = {
     "Row": "core.model",
     "Run": "answers",
     "RunResult": "answers",
+    "Sum": "core.line_store",
     "TaskInfo": "answers",
     "Window": "core.days",
     "count_of": "core.log_events",

@@ -16,13 +16,14 @@ from .answers import Gap, Run, RunResult, TaskInfo
 from .core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from .arguments import Arguments
     from .core.app import App
     from .core.app_values import Result
     from .core.home import Home
+    from .core.line_store import Line, Sum
     from .core.plan import Setup, Unit
 
     Day = Union[str, date, None]  # a UTC day: "2026-11-21" or datetime.date(2026, 11, 21)
@@ -53,7 +54,15 @@ class OpenHome:
     module, not one that a notebook or the script itself has made.
     """
 
-    def __init__(self, home: Path = ".", *, app: Union[App, Path, None] = None, quiet: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path = ".",
+        *,
+        app: Union[App, Path, None] = None,
+        quiet: bool = True,
+        as_asked: Optional[Arguments] = None,
+    ) -> None:
+        self._as_asked = as_asked  # the command line that it is opened for
         self.home = os.path.abspath(os.path.expanduser(os.fspath(home)))
         self._app = _app_of(app)
         self._quiet = quiet
@@ -120,6 +129,76 @@ class OpenHome:
             first, end = args.days()
             rows = home.store().results(since=first or "", until=end or END_OF_TIME, provider=provider)
             return [Result(*row) for row in rows]
+
+    def lines(
+        self, *, since: Day = None, until: Day = None, provider: str = "", as_of: Optional[str] = None
+    ) -> Iterator[Line]:
+        """The lines behind the headlines, by day and provider, read while they are taken: a million needs no memory.
+
+        `as_of` asks for what was known at the end of a UTC day ("2026-10-05"), or at an instant as it is stored. Lines
+        of two bases or currencies must not be added. Raises ConfigError where there is no database yet.
+        """
+        from .core.line_store import LineStore
+
+        with self._opened(since=since, until=until) as (args, home):
+            first, end = args.days()
+            store = LineStore(home.store().db)
+            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
+            yield from store.lines(**span, as_of=_instant(as_of))
+
+    def sums(
+        self,
+        *by: str,
+        since: Day = None,
+        until: Day = None,
+        provider: str = "",
+        as_of: Optional[str] = None,
+    ) -> list[Sum]:
+        """What the lines come to, by "day", "week", "month", "provider", "project", "model", "line", "key", ...
+
+        Apart by basis and currency, as a `Sum` says. Raises UsageError for what lines cannot be added up by.
+        """
+        from .core.line_store import LineStore
+
+        with self._opened(since=since, until=until) as (args, home):
+            first, end = args.days()
+            store = LineStore(home.store().db)
+            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
+            return store.sums(by, **span, as_of=_instant(as_of))
+
+    def sections(self, word: str) -> dict[str, dict[str, str]]:
+        """The sections [word:NAME] of agent_os.ini: NAME -> option -> value. `App(sections=...)` claims the word."""
+        with self._opened() as (_, home):
+            found = home.settings.sections.items()
+            return {name[len(word) + 1 :]: dict(options) for name, options in found if name.startswith(f"{word}:")}
+
+    def setting(self, name: str) -> str:
+        """A setting, from wherever the home has it; "" when it is not set."""
+        with self._opened() as (_, home):
+            return home.settings.get(name)
+
+    @property
+    def today(self) -> str:
+        """The current UTC day."""
+        with self._opened() as (args, _):
+            return args.clock.today()
+
+    def kept(self, task: str) -> dict[str, Any]:
+        """What is remembered under the name of a task, by name."""
+        from .core.journal import Journal
+        from .core.json_value import from_json
+
+        with self._opened() as (_, home):
+            return {name: from_json(text) for name, text in Journal(home.store().db).state(task).items()}
+
+    def keep(self, task: str, values: Mapping[str, Any], *, note: str = "") -> str:
+        """Remember these values (JSON; None: forget) under the name of a task, as a run of its own; the run's id."""
+        from .core.json_value import to_json
+        from .core.posting import remember
+
+        with self._opened() as (_, home):
+            state = {name: None if value is None else to_json(value, name) for name, value in values.items()}
+            return remember(home, state, task=task, note=note)
 
     def runs(self, *, task: Named = "", status: str = "", since: Day = None, limit: int = 20) -> list[Run]:
         """The newest runs first, at most `limit`; those that started on the day `since` or later.
@@ -202,7 +281,15 @@ class OpenHome:
             raise UsageError("this home was closed", hint="open it again: agent_os.open(...)")
         args = Arguments()
         args.since, args.until = _day("since", since), _day("until", until)
-        home = open_home(self.home, clock=args.clock, stderr=None if self._quiet else sys.stderr)
+        asked = self._as_asked
+        if asked:
+            args.clock, args.environ, args.db_path, args.log_file = (
+                asked.clock, asked.environ, asked.db_path, asked.log_file,
+            )  # fmt: skip
+        home = open_home(
+            self.home, flags=args.flags(), clock=args.clock, environ=args.environ,
+            stderr=None if self._quiet else sys.stderr,
+        )  # fmt: skip
         try:
             yield args, home
         except Exception as error:
@@ -217,6 +304,22 @@ class OpenHome:
         from .wiring import setup_of
 
         return setup_of(home, app=self._app, jobs=jobs)
+
+
+def _instant(as_of: Optional[str]) -> str:
+    """The instant that is asked about: the last of a day. Raises UsageError for what is neither a day nor one."""
+    from .core.clock import from_iso
+    from .core.days import parse_day
+
+    if not as_of:
+        return ""
+    try:
+        if len(as_of) == 10:
+            return f"{parse_day(as_of)}T23:59:59.999Z"
+        from_iso(as_of)
+    except ValueError as error:
+        raise UsageError(f"{as_of[:40]!r} is neither a day nor an instant", hint="write it as 2026-10-05") from error
+    return as_of
 
 
 def _app_of(app: Union[App, Path, None]) -> Union[App, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Optional
 
+    from .core.app import Verb
     from .core.home import Home
 
 CHILD = "_child"  # the word with which this program starts itself, for a task that may have to be ended
@@ -117,6 +118,7 @@ class Arguments:
         self.out: Optional[str] = None
         self.force = self.json = self.quiet = self.verbose = False
         self.clock = Clock()
+        self.app_verb: Optional[Verb] = None  # the verb, where an app brings it
         self.hushed = False  # as if quiet on stderr, though results are shown
         self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
         self._opened: Optional[Home] = None
@@ -128,7 +130,7 @@ class Arguments:
 
             self._opened = open_home(
                 self.home,
-                flags=self._flags(),
+                flags=self.flags(),
                 clock=self.clock,
                 stderr=sys.stderr,
                 quiet=self.quiet or self.hushed,
@@ -139,7 +141,7 @@ class Arguments:
                 self._opened.log.warning("config.open_to_others", warning)
         return self._opened
 
-    def _flags(self) -> dict[str, str]:
+    def flags(self) -> dict[str, str]:
         """The settings that stand on the command line; paths there are meant from the current directory."""
         named = {"AGENT_OS_DB_PATH": self.db_path, "AGENT_OS_LOG_FILE": self.log_file}
         return {name: path and os.path.abspath(path) for name, path in named.items() if path is not None}
@@ -217,23 +219,31 @@ def _scan(words: Sequence[str]) -> Optional[Arguments]:
 def _parse(words: Sequence[str]) -> Arguments:
     """The same by argparse."""
     args = Arguments()
-    verb = _verb_of(words)
-    parser = _parser(verb)
+    verb, of_apps = _verb_of(words), {}
+    if not verb and _bare_word(words):
+        of_apps = _verbs_of_apps(words)
+        verb = _bare_word(words)
+    parser = _parser(verb, of_apps)
     try:
         parser.parse_args(list(words), namespace=args)
     except _WrongWordsError as error:
         _, is_no_verb, rest = str(error).partition("argument VERB: invalid choice: '")
         if is_no_verb:
             word = rest.partition("'")[0]
-            close = nearest(word, (*VERBS, "export", "run_all"))
-            hint = f"did you mean {close}?" if close in VERBS else f"a task is run by --task {close or word[:60]};"
+            close = nearest(word, (*VERBS, *of_apps, "export", "run_all"))
+            hint = (
+                f"did you mean {close}?"
+                if close in (*VERBS, *of_apps)
+                else f"a task is run by --task {close or word[:60]};"
+            )
             raise UsageError(f"there is no verb {word[:60]!r}", hint=f"{hint} `--help` lists everything") from error
         raise UsageError(str(error), hint=_advice(words)) from error
     if not args.verb:
         if not args.task:
             raise UsageError("neither a task nor a verb was given", hint="`--help` lists both")
         args.verb = "run"
-    elif args.task:
+    args.app_verb = of_apps.get(args.verb)
+    if args.verb != "run" and args.task:
         raise UsageError(f"--task and the verb {args.verb} exclude each other", hint="give one of them")
     return args
 
@@ -249,11 +259,32 @@ def _verb_of(words: Sequence[str]) -> str:
     return ""
 
 
+def _bare_word(words: Sequence[str]) -> str:
+    """The first word that is neither an option nor the value of one."""
+    options = {**COMMON, **RUN}
+    before = ""
+    for word in words:
+        if not word.startswith("-") and not options.get(before, ("", ""))[0]:
+            return word
+        before = word
+    return ""
+
+
+def _verbs_of_apps(words: Sequence[str]) -> dict[str, Verb]:
+    """The verbs that apps bring: those that are built in, that the home names, and the one after --app."""
+    from .core import config
+    from .core.apps import apps_of
+
+    values = dict(zip(words, words[1:]))
+    settings = config.load(home=values.get("--home", ""))
+    return {name: verb for app in apps_of(settings, values.get("--app", "")) for name, verb in app.verbs.items()}
+
+
 class _WrongWordsError(Exception):
     """What argparse says of words that it cannot read."""
 
 
-def _parser(verb: str) -> ArgumentParser:
+def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
     """Argparse's parser of all options, with the sub-parser of the one verb that was named."""
     import argparse
 
@@ -284,6 +315,15 @@ def _parser(verb: str) -> ArgumentParser:
         if name == verb:
             module = __import__(f"{__package__}.commands.{room_of(name)}", fromlist=["add_arguments"])
             module.add_arguments(sub)
+    if verb in of_apps:
+        from .commands import add_app
+
+        brought = of_apps[verb]
+        sub = verbs.add_parser(verb, help=brought.doc, description=brought.doc, allow_abbrev=False)
+        _add(sub, COMMON)
+        add_app(sub)
+        if brought.arguments:
+            brought.arguments(sub)
     return parser
 
 

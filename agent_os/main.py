@@ -76,7 +76,8 @@ class _Boundary:
 
             args = self.args = parse(words)
             args.clock = self._clock or args.clock
-            module = __import__(f"{__package__}.commands.{room_of(args.verb)}", fromlist=["execute"])
+            room = "app_verb" if args.app_verb else room_of(args.verb)
+            module = __import__(f"{__package__}.commands.{room}", fromlist=["execute"])
             return int(module.execute(args))
 
         from .core.signals import StopSignals

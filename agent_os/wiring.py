@@ -8,10 +8,12 @@ from .plugins import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Union
 
     from .core.app import App
     from .core.collector import Collector
+    from .core.config import Settings
     from .core.home import Home
     from .core.progress import Progress
     from .core.spec import Task
@@ -31,13 +33,8 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
     apps = apps_of(settings, app if isinstance(app, str) else "")
     if not isinstance(app, str) and app not in apps:
         apps.append(app)
-    declared = settings.sections or settings.get("AGENT_OS_LIMITS")
-    if declared:
-        from .core.ini import limits_of, tasks_of
-
-        limits, written = limits_of(settings), tasks_of(settings)
-    else:
-        limits, written = {}, []
+    _refuse_unclaimed(settings, apps)
+    limits, written = _declared(settings)
     found = registry(apps, written, load())
     accounts = []
     if any(section.startswith(ACCOUNT) for section in settings.sections):
@@ -64,6 +61,26 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
         jobs=jobs or settings.whole("AGENT_OS_JOBS", least=1, most=256),
         retention_days=settings.whole("AGENT_OS_RETENTION_DAYS", least=1, most=36_600),
     )
+
+
+def _declared(settings: Settings) -> tuple[dict[str, int], list[Task]]:
+    """The limits and the tasks that agent_os.ini and the settings declare."""
+    if not (settings.sections or settings.get("AGENT_OS_LIMITS")):
+        return {}, []
+    from .core.ini import limits_of, tasks_of
+
+    return limits_of(settings), tasks_of(settings)
+
+
+def _refuse_unclaimed(settings: Settings, apps: Sequence[App]) -> None:
+    """Raise ConfigError for sections of agent_os.ini that are neither ours nor of an app that is loaded."""
+    if settings.sections:
+        import os
+
+        from .core.ini_file import NAME, PREFIXES, refuse
+
+        claimed = tuple(f"{word}:" for word in (*PREFIXES, *(word for app in apps for word in app.sections)))
+        refuse(os.path.join(settings.home, NAME), [name for name in settings.sections if not name.startswith(claimed)])
 
 
 def runner_of(home: Home, setup: Setup, *, is_live: bool = False) -> Runner:

@@ -8,6 +8,7 @@ from .text import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Callable, Sequence
     from typing import Any, Optional, TypeVar, overload
 
@@ -18,16 +19,33 @@ if TYPE_CHECKING:
 OUTBOX_RETRIES = 3  # how often a start waits a moment for messages that are not taken at once
 
 
-class App:
-    """A named set of tasks. `hosts` are where its tasks may connect to, as `api.example.com` or `.example.com`."""
+class Verb:
+    """A word of the command line that an app brings."""
 
-    def __init__(self, name: str, *, hosts: Sequence[str] = ()) -> None:
+    __slots__ = ("arguments", "doc", "function", "name")
+
+    def __init__(self, name: str, function: Callable[..., Any], arguments: Any, doc: str) -> None:
+        self.name = name
+        self.function = function
+        self.arguments = arguments
+        self.doc = doc
+
+
+class App:
+    """A named set of tasks. `hosts` are where its tasks may connect to, as `api.example.com` or `.example.com`.
+
+    `sections` are words W of sections [W:NAME] in agent_os.ini that are the app's: `home.sections(W)` has them.
+    """
+
+    def __init__(self, name: str, *, hosts: Sequence[str] = (), sections: Sequence[str] = ()) -> None:
         self.name = name
         self.hosts = tuple(hosts)
+        self.sections = tuple(sections)
         self.loaded_from = ""
         self.tasks: dict[str, Task] = {}
         self.outboxes: dict[str, Task] = {}
         self.limits: dict[str, Callable[[Ask], Any]] = {}
+        self.verbs: dict[str, Verb] = {}
         self.faults: list[str] = [] if is_name(name) else [f"{name!r} is no name for an app"]
 
     if TYPE_CHECKING:
@@ -92,6 +110,22 @@ class App:
             if name in self.outboxes:
                 self.faults.append(f"the app {self.name} has two outboxes named {name}")
             self.outboxes[name] = task
+            return fn
+
+        return register
+
+    def verb(self, name: str, *, arguments: Optional[Callable[[ArgumentParser], None]] = None) -> Callable[[Fn], Fn]:
+        """`@app.verb("summary", arguments=…)`: a word of the command line, wherever the app is loaded.
+
+        `arguments` adds its options to an argparse parser. The function gets an `OpenHome` and what was parsed, prints,
+        and returns an exit code (None: 0). Its errors are AgentOSError, as everywhere.
+        """
+
+        def register(fn: Fn) -> Fn:
+            if name in self.verbs:
+                self.faults.append(f"the app {self.name} has two verbs named {name}")
+            doc = (fn.__doc__ or "").strip().partition("\n")[0]
+            self.verbs[name] = Verb(name, fn, arguments, doc)
             return fn
 
         return register

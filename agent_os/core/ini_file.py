@@ -12,7 +12,7 @@ from .text import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from configparser import Error as IniError
     from typing import Optional
 
@@ -118,8 +118,19 @@ def _mistake(error: IniError) -> str:
 
 
 def _refuse_unknown(path: str, sections: Iterable[str]) -> None:
-    begins = tuple(f"{each}:" for each in PREFIXES)
-    wrong = [name for name in sections if name != SECTION and not name.startswith(begins)]
+    """What can be nobody's section, or is nearly one of ours. Others, as [WORD:NAME], may be an app's."""
+    known = tuple(f"{each}:" for each in PREFIXES)
+    odd = [name for name in sections if name != SECTION and not name.startswith(known)]
+    refuse(path, [name for name in odd if not _may_be_an_apps(name) or _meant(name)])
+
+
+def _may_be_an_apps(section: str) -> bool:
+    word, colon, name = section.partition(":")
+    return bool(colon and name.strip() and word.isascii() and word.isidentifier())
+
+
+def refuse(path: str, wrong: Sequence[str]) -> None:
+    """Raise ConfigError for sections that are nobody's, if there are any."""
     if wrong:
         which = "the unknown section" if len(wrong) == 1 else "the unknown sections"
         otherwise = f"settings stand in [{SECTION}], " + ", ".join(f"{_a(each)} in [{each}:NAME]" for each in PREFIXES)

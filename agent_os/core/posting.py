@@ -50,3 +50,13 @@ def post(
         closed=change.closed,
     )  # fmt: skip
     return run_id, change
+
+
+def remember(home: Home, state: Mapping[str, Optional[str]], *, task: str, note: str = "") -> str:
+    """Have `task` remember values from now on (JSON; None: no more), as a run of its own: the id of that run."""
+    db = home.store(write=True).db
+    run_id, day = new_id(home.clock), home.clock.today()
+    with db.atomic():
+        Journal(db).keep_run(run_id, task=task, provider=task, window=(day, day), notes=home.redactor.text(note))
+        Journal(db).keep_state(task, state, run_id=run_id)
+    return run_id
