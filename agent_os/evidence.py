@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from datetime import date
     from typing import Optional, Union
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .arguments import Arguments
     from .core.batch_store import KnownDay, StoredBatch
     from .core.home import Home
+    from .core.plan import Setup
 
     Day = Union[str, date, None]
 
@@ -27,6 +28,8 @@ class Evidence:
         def _opened(
             self, *, since: Day = None, until: Day = None
         ) -> AbstractContextManager[tuple[Arguments, Home]]: ...
+
+        def _setup(self, home: Home, *, jobs: int = 0) -> Setup: ...
 
     def batches(
         self, *, since: Day = None, until: Day = None, provider: str = "", as_of: Optional[str] = None
@@ -55,6 +58,13 @@ class Evidence:
             first, end = args.days()
             span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
             return BatchStore(home.store().db).days(**span, as_of=instant_of(as_of))
+
+    def footnotes(self, providers: Iterable[str]) -> list[str]:
+        """What has to be said where figures of these providers stand side by side: estimates, and the same traffic."""
+        from .commands.report import beside
+
+        with self._opened() as (_, home):
+            return beside([each for each in self._setup(home).collectors.values() if each.name in set(providers)])
 
     def chain_head(self, as_of: Optional[str] = None) -> str:
         """The link of the newest batch: all that was stored before it follows from it. "" where there is none."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .core.spec import Task
 
 
-
 def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
     """Every task of a home, of the apps it names and of `app`, an App or the name of one.
 

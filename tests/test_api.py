@@ -75,8 +75,8 @@ def test_the_public_names_are_these():
 def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
-        "batches", "chain_head", "close", "days", "export", "gaps", "keep", "kept", "lines", "results", "run",
-        "runs", "sections", "setting", "sums", "tasks", "today",
+        "batches", "chain_head", "close", "days", "export", "footnotes", "gaps", "keep", "kept", "lines", "results",
+        "run", "runs", "sections", "setting", "sums", "tasks", "today",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
         "task", "slot", "run_id", "status", "error", "hint", "output", "attempts", "seconds", "printed",
@@ -594,3 +594,17 @@ def test_it_may_be_opened_again_and_again(app, tmp_path):
         assert [run.task for run in one.runs()] == ["load"]
         assert [run.task for run in other.runs()] == ["report", "load"]
     assert len(agent_os.open(tmp_path / "a").runs()) == 1
+
+
+# --- footnotes --------------------------------------------------------------------------------------------------------
+
+
+def test_footnotes_name_what_may_be_the_same_traffic(tmp_path):
+    """Of the providers that are shown together, and of no other."""
+    with agent_os.open(tmp_path) as home:
+        assert home.footnotes(["openai", "anthropic"]) == []
+        assert [note.partition(" ")[0] for note in home.footnotes(["claude_code", "anthropic"])] == [
+            "estimated",
+            "claude_code",
+        ]
+        assert len(home.footnotes(["claude_code", "openai"])) == 1

@@ -154,7 +154,7 @@ def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:
 def beside(collectors: Sequence[Collector]) -> list[str]:
     """What has to be known of estimates that stand beside figures that a provider reports."""
     reported = {each.vendor: each.name for each in collectors if each.basis == "reported"}
-    estimates = [each for each in collectors if each.basis == "estimated"]
+    estimates = sorted((each for each in collectors if each.basis == "estimated"), key=lambda each: str(each.name))
     lines = [
         f"{each.name} and {reported[each.vendor]} may see the same traffic: they stand side by side, never added."
         for each in estimates
