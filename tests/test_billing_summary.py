@@ -172,6 +172,7 @@ def test_days_that_are_missing_are_named_and_today_is_not_one(bills: Bills) -> N
         {"provider": "acme", "since": "2026-11-09", "last": "2026-11-10"},
         {"provider": "mid", "since": "2026-11-01", "last": "2026-11-21"},
     ]
+    assert bills.summary("--since", "2026-11-01", "--until", "9999-12-31") == found
     assert "2026-11-07" not in [each["by"]["day"] for each in bills.summary("--by", "day")["groups"]]
 
 
@@ -204,6 +205,9 @@ def test_a_provider_that_had_nothing_is_told_from_one_that_said_nothing(bills: B
         (("--as-of", "2026-11-23"), "--as-of 2026-11-23 lies in the future"),
         (("--as-of", "soon"), "--as-of is 'soon', which is no day"),
         (("--since", "2026-13-01"), "--since is '2026-13-01', which is no day"),
+        (("--since", "2026-11-23"), "there is no day from --since 2026-11-23"),
+        (("--until", "0001-01-01"), "no provider has anything from 0001-01-01"),
+        (("--as-of", "0001-01-01"), "no provider has anything from 0001-01-01"),
         (("--since", "2026-11-05", "--until", "2026-11-05"), "there is no day from --since 2026-11-05"),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
@@ -408,7 +412,7 @@ def test_an_empty_home_is_told_what_to_do(bills: Bills) -> None:
     """No table of nothing."""
     answer = bills.run("--task", "billing_summary")
     assert (answer.code, answer.out) == (
-        0, "nothing is stored for this month or the last; run --task run_all first\n"
+        0, "nothing is stored for this month or the last: `--task run_all` collects, `providers` says from where\n"
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def billing_summary(ctx: Context) -> str:
     before, _ = month_of(_yesterday(first))
     results = ctx.results(since=before, until="9999-12-31")
     if not results:
-        return "nothing is stored for this month or the last; run --task run_all first"
+        return "nothing is stored for this month or the last: `--task run_all` collects, `providers` says from where"
     results = [each for each in results if each.date <= ctx.today]
     providers = sorted({each.provider for each in results})
     parts = [

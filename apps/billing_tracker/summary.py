@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 WORDS = "day, week, month, year, provider, project, model, line, key, account, cost_type, token_type or tier"
 DEFAULT = ["month", "provider"]
 MOST = 2
+FIRST_DAY = "2015-01-01"  # before it nobody was charged for tokens
 
 
 class Summary(NamedTuple):
@@ -139,8 +140,12 @@ def summary_of(  # noqa: PLR0913 (what was asked for, all by name)
 
 
 def _span(since: str, until: str, today: str) -> tuple[str, str]:
-    """The days that are meant: of this month and the last where none are named; today is the last of them."""
-    end = until or (day_of("--as-of", today) + timedelta(days=1)).isoformat()
+    """The days that are meant: of this month and the last where none are named; none after today."""
+    for what, named in (("--since", since), ("--until", until), ("--as-of", today)):
+        if named and day_of(what, named).isoformat() < FIRST_DAY:
+            raise UsageError(f"no provider has anything from {named}", hint=f"the earliest day is {FIRST_DAY}")
+    tomorrow = (day_of("--as-of", today) + timedelta(days=1)).isoformat()
+    end = min(until or tomorrow, tomorrow)
     last = day_of("--until", end) - timedelta(days=1)
     first = since or (last.replace(day=1) - timedelta(days=1)).replace(day=1).isoformat()
     if day_of("--since", first) > last:
