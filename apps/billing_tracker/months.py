@@ -48,8 +48,9 @@ def billing_summary(ctx: Context) -> str:
 
 def daily_report(ctx: Context) -> str:
     """What failed, then the summary, then what the other tasks that came before have said."""
+    old = "Its figures are those of the last reading."
     failed = [
-        paragraph(f"failed: {name.replace('fetch_', '', 1)}: {why}. Its figures are those of the last reading.")
+        paragraph(f"failed: {name[6:]}: {why}. {old}" if name.startswith("fetch_") else f"failed: {name}: {why}")
         for name, why in sorted(ctx.failed.items())
     ]
     said = [
