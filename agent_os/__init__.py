@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .api import OpenHome, open  # noqa: A004 (as gzip.open and codecs.open)
     from .core.app import App
     from .core.app_values import Ask, Message, Result
+    from .core.batch_store import KnownDay, StoredBatch, StoredPage
     from .core.collector import Collector
     from .core.context import Context
     from .core.days import Moments, Window
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
+    from .core.export import inert
     from .core.line_store import Line, Sum
     from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, hashed, moment_of, text_of
     from .core.log_source import LogCollector
     from .core.model import Page, Record, Row
-    from .core.money import shown
+    from .core.money import decimal_text, shown
     from .core.text import table
 
 __version__ = "0.1.0"
@@ -44,6 +46,7 @@ __all__ = [
     "Counts",
     "FencedError",
     "Gap",
+    "KnownDay",
     "Line",
     "LogCollector",
     "Message",
@@ -58,6 +61,8 @@ __all__ = [
     "Run",
     "RunResult",
     "StoreError",
+    "StoredBatch",
+    "StoredPage",
     "Sum",
     "TaskError",
     "TaskInfo",
@@ -67,8 +72,10 @@ __all__ = [
     "__version__",
     "count_of",
     "day_and_second",
+    "decimal_text",
     "folder_of",
     "hashed",
+    "inert",
     "moment_of",
     "open",
     "shown",
@@ -84,6 +91,7 @@ _ROOMS = {
     "Context": "core.context",
     "Counts": "core.log_events",
     "Gap": "answers",
+    "KnownDay": "core.batch_store",
     "Line": "core.line_store",
     "LogCollector": "core.log_source",
     "Message": "core.app_values",
@@ -95,13 +103,17 @@ _ROOMS = {
     "Row": "core.model",
     "Run": "answers",
     "RunResult": "answers",
+    "StoredBatch": "core.batch_store",
+    "StoredPage": "core.batch_store",
     "Sum": "core.line_store",
     "TaskInfo": "answers",
     "Window": "core.days",
     "count_of": "core.log_events",
     "day_and_second": "core.log_events",
+    "decimal_text": "core.money",
     "folder_of": "core.log_events",
     "hashed": "core.log_events",
+    "inert": "core.export",
     "moment_of": "core.log_events",
     "open": "api",
     "shown": "core.money",

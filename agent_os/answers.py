@@ -64,10 +64,14 @@ class Gap(NamedTuple):
 
 
 class TaskInfo(NamedTuple):
-    """A task as it is declared. `state` is "ready" or says what keeps it from running; `due` says when, in words."""
+    """A task as it is declared. `state` is "ready" or says what keeps it from running; `due` says when, in words.
+
+    `basis` is the kind of money that a collector gives ("reported", "estimated"); "" for other tasks.
+    """
 
     task: str
     state: str
     due: str
     after: tuple[str, ...]
     what: str
+    basis: str = ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .answers import Gap, Run, RunResult, TaskInfo
 from .core.errors import UsageError
+from .evidence import END_OF_TIME, Evidence, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     Path = Union[str, os.PathLike[str]]
     Named = Union[str, Callable[..., Any]]  # a task by its name, or the function that is one
 
-END_OF_TIME = "9999-12-31"
-
 
 def open(home: Path = ".", *, app: Union[App, Path, None] = None, quiet: bool = True) -> OpenHome:  # noqa: A001
     """Open a home: `with agent_os.open("folder", app=app) as home: home.run("report")`.
@@ -45,7 +44,7 @@ def open(home: Path = ".", *, app: Union[App, Path, None] = None, quiet: bool = 
     return OpenHome(home, app=app, quiet=quiet)
 
 
-class OpenHome:
+class OpenHome(Evidence):
     """A home. Every method may raise, besides what it says itself: UsageError for an argument that cannot be meant,
     ConfigError where something is not set up, BusyError, StoreError for a damaged database, ResourceError for a machine
     that refuses. All of them are AgentOSError, with `.message` and `.hint`.
@@ -131,12 +130,19 @@ class OpenHome:
             return [Result(*row) for row in rows]
 
     def lines(
-        self, *, since: Day = None, until: Day = None, provider: str = "", as_of: Optional[str] = None
+        self,
+        *,
+        since: Day = None,
+        until: Day = None,
+        provider: str = "",
+        as_of: Optional[str] = None,
+        kind: str = "",
     ) -> Iterator[Line]:
         """The lines behind the headlines, by day and provider, read while they are taken: a million needs no memory.
 
-        `as_of` asks for what was known at the end of a UTC day ("2026-10-05"), or at an instant as it is stored. Lines
-        of two bases or currencies must not be added. Raises ConfigError where there is no database yet.
+        `as_of` asks for what was known at the end of a UTC day ("2026-10-05"), or at an instant as it is stored; `kind`
+        for "cost" or "usage" alone. Lines of two bases or currencies must not be added. Raises ConfigError where there
+        is no database yet.
         """
         from .core.line_store import LineStore
 
@@ -144,7 +150,7 @@ class OpenHome:
             first, end = args.days()
             store = LineStore(home.store().db)
             span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            yield from store.lines(**span, as_of=_instant(as_of))
+            yield from store.lines(**span, as_of=instant_of(as_of), kind=kind)
 
     def sums(
         self,
@@ -164,7 +170,7 @@ class OpenHome:
             first, end = args.days()
             store = LineStore(home.store().db)
             span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            return store.sums(by, **span, as_of=_instant(as_of))
+            return store.sums(by, **span, as_of=instant_of(as_of))
 
     def sections(self, word: str) -> dict[str, dict[str, str]]:
         """The sections [word:NAME] of agent_os.ini: NAME -> option -> value. `App(sections=...)` claims the word."""
@@ -264,7 +270,14 @@ class OpenHome:
         with self._opened() as (_, home):
             setup = self._setup(home)
             return [
-                TaskInfo(task.name, state(task, setup, home), when(task), task.after, task.doc)
+                TaskInfo(
+                    task.name,
+                    state(task, setup, home),
+                    when(task),
+                    task.after,
+                    task.doc,
+                    task.collector.basis if task.collector else "",
+                )
                 for task in setup.tasks.values()
             ]
 
@@ -304,22 +317,6 @@ class OpenHome:
         from .wiring import setup_of
 
         return setup_of(home, app=self._app, jobs=jobs)
-
-
-def _instant(as_of: Optional[str]) -> str:
-    """The instant that is asked about: the last of a day. Raises UsageError for what is neither a day nor one."""
-    from .core.clock import from_iso
-    from .core.days import parse_day
-
-    if not as_of:
-        return ""
-    try:
-        if len(as_of) == 10:
-            return f"{parse_day(as_of)}T23:59:59.999Z"
-        from_iso(as_of)
-    except ValueError as error:
-        raise UsageError(f"{as_of[:40]!r} is neither a day nor an instant", hint="write it as 2026-10-05") from error
-    return as_of
 
 
 def _app_of(app: Union[App, Path, None]) -> Union[App, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .core.plan import Setup
 from .core.runner import Runner
+from .core.spec import RUN_ALL
 from .plugins import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Union
 
     from .core.app import App
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .core.home import Home
     from .core.progress import Progress
     from .core.spec import Task
-
-RUN_ALL = "run_all"
 
 
 def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
@@ -51,9 +50,14 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
     for task in tasks.values():
         if task.kind == "collector" and task.collector.name in limits:
             task.limits = (task.collector.name,)  # a limit named like a provider is about its collector
+    collectors = {name: _collector(task, home) for name, task in tasks.items() if task.kind == "collector"}
+    for task in tasks.values():
+        if RUN_ALL in task.after:
+            own = [name for name in task.after if name != RUN_ALL]
+            task.after = (*_all(collectors), *own)
     return Setup(
         tasks,
-        collectors={name: _collector(task, home) for name, task in tasks.items() if task.kind == "collector"},
+        collectors=collectors,
         cost_limits=cost_limits,
         limits=limits,
         outboxes=outboxes,
@@ -104,7 +108,7 @@ def targets_of(name: str, setup: Setup) -> list[str]:
     Raises UsageError for an unknown one.
     """
     if name == RUN_ALL:
-        return sorted(task for task, each in setup.collectors.items() if each.is_expected or not each.disabled)
+        return _all(setup.collectors)
     if name in setup.tasks:
         return [name]
     from .core.errors import UsageError
@@ -116,6 +120,11 @@ def targets_of(name: str, setup: Setup) -> list[str]:
     raise UsageError(
         f"there is no task {name[:60]!r}", hint=f"did you mean {close}?" if close else f"the tasks are {shown}"
     )
+
+
+def _all(collectors: Mapping[str, Collector]) -> list[str]:
+    """The tasks of every collector that is set up, and of those that should be."""
+    return sorted(task for task, each in collectors.items() if each.is_expected or not each.disabled)
 
 
 def _collector(task: Task, home: Home) -> Collector:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 from datetime import date, datetime, timezone
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 import agent_os
 from agent_os import App, BusyError, ConfigError, PermanentError, TaskError, UsageError
 from agent_os.sandbox.server import Sandbox
+from tests.bills import post
 from tests.conftest import PACKAGE
 from tests.test_command_line import write_env
 
@@ -61,11 +63,11 @@ def test_the_public_names_are_these():
     """What stands here stays: a name may be added, none may go."""
     assert agent_os.__all__ == [
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
-        "FencedError", "Gap", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page", "PermanentError",
-        "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError", "Sum", "TaskError", "TaskInfo",
-        "TransientError", "UsageError", "Window", "__version__", "count_of", "day_and_second", "folder_of", "hashed",
-        "moment_of", "open",
-        "shown", "table", "text_of",
+        "FencedError", "Gap", "KnownDay", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page",
+        "PermanentError", "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError", "StoredBatch",
+        "StoredPage", "Sum", "TaskError", "TaskInfo", "TransientError", "UsageError", "Window", "__version__",
+        "count_of", "day_and_second", "decimal_text", "folder_of", "hashed", "inert", "moment_of", "open", "shown",
+        "table", "text_of",
     ]  # fmt: skip
     assert [name for name in agent_os.__all__ if getattr(agent_os, name, None) is None] == []
 
@@ -73,8 +75,8 @@ def test_the_public_names_are_these():
 def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
-        "close", "export", "gaps", "keep", "kept", "lines", "results", "run", "runs", "sections", "setting", "sums",
-        "tasks", "today",
+        "batches", "chain_head", "close", "days", "export", "footnotes", "gaps", "keep", "kept", "lines", "results",
+        "run", "runs", "sections", "setting", "sums", "tasks", "today",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
         "task", "slot", "run_id", "status", "error", "hint", "output", "attempts", "seconds", "printed",
@@ -86,7 +88,7 @@ def test_what_a_home_can_do_is_this():
     assert agent_os.Gap._fields == (
         "task", "provider", "since", "last", "days", "reason", "slots", "lost_on", "is_lost",
     )  # fmt: skip
-    assert agent_os.TaskInfo._fields == ("task", "state", "due", "after", "what")
+    assert agent_os.TaskInfo._fields == ("task", "state", "due", "after", "what", "basis")
 
 
 def test_importing_the_package_loads_nothing_of_it(tmp_path):
@@ -423,6 +425,49 @@ def test_what_a_collector_stored_can_be_read_and_exported(tmp_path):
             assert not (tmp_path / "no.csv").exists()
 
 
+def test_where_a_line_comes_from_can_be_read(tmp_path):
+    """Its batch, the run and the pages of it, by their SHA-256; the newest link stands for all of them."""
+    day, as_of = "2026-10-03", "2026-10-05"
+    assert post(tmp_path, "2026-10-05T06:00:00.000Z", {day: "1.50"}, body=b"first") == 1
+    assert post(tmp_path, "2026-10-09T06:00:00.000Z", {day: "1.70", "2026-10-04": "0"}, body=b"second") == 2
+    with agent_os.open(tmp_path) as home:
+        (first,) = home.batches(since=day, as_of=as_of)
+        (second,) = home.batches(since=day)
+        assert (first.id, first.provider, first.since, first.until) == (1, "openai", day, "2026-10-04")
+        assert [(page.report, page.sha256) for page in first.pages] == [("costs", sha256(b"first").hexdigest())]
+        assert [page.sha256 for page in second.pages] == [sha256(b"second").hexdigest()]
+        assert (home.chain_head(as_of), home.chain_head()) == (first.chain, second.chain)
+        assert home.chain_head("2026-10-01") == ""
+        assert list(home.batches(since="2026-10-05")) == []
+        assert [line.amount_nano for line in home.lines(kind="cost", as_of=as_of)] == [1_500_000_000]
+        assert list(home.lines(kind="usage")) == []
+
+
+def test_a_day_is_told_as_it_was_known(tmp_path):
+    """A day that came later was not there yet; one that was read again later was not settled yet."""
+    post(tmp_path, "2026-10-05T06:00:00.000Z", {"2026-10-04": "1.50", "2026-10-05": "0.10"})
+    post(tmp_path, "2026-11-20T06:00:00.000Z", {"2026-10-04": "1.50", "2026-10-05": "0.20", "2026-10-06": "0.30"})
+    with agent_os.open(tmp_path) as home:
+        now = [(day.date, day.status, day.basis) for day in home.days(since="2026-10-01", until="2026-10-06")]
+        assert now == [("2026-10-04", "settled", "reported"), ("2026-10-05", "settled", "reported")]
+        then = [(day.date, day.status) for day in home.days(since="2026-10-01", as_of="2026-10-31")]
+        assert then == [("2026-10-04", "provisional"), ("2026-10-05", "open")]
+        assert home.days(as_of="2026-10-01") == []
+
+
+def test_a_day_that_was_asked_for_in_vain_says_why(tmp_path):
+    """It is missing, and never free of charge."""
+    with Sandbox() as sandbox:
+        write_env(tmp_path, sandbox)
+        env = (tmp_path / ".env").read_text()
+        (tmp_path / ".env").write_text(env.replace(sandbox.openai_key, "sk-admin-another"))
+        with agent_os.open(tmp_path) as home:
+            home.run("fetch_openai")
+            days = home.days()
+            assert {(day.provider, day.status, day.basis) for day in days} == {("openai", "missing", "")}
+            assert {day.reason for day in days} != {""}
+
+
 def test_a_gap_says_why(app, tmp_path):
     """By task; the same that the verb lists."""
     with agent_os.open(tmp_path, app=app) as home:
@@ -549,3 +594,17 @@ def test_it_may_be_opened_again_and_again(app, tmp_path):
         assert [run.task for run in one.runs()] == ["load"]
         assert [run.task for run in other.runs()] == ["report", "load"]
     assert len(agent_os.open(tmp_path / "a").runs()) == 1
+
+
+# --- footnotes --------------------------------------------------------------------------------------------------------
+
+
+def test_footnotes_name_what_may_be_the_same_traffic(tmp_path):
+    """Of the providers that are shown together, and of no other."""
+    with agent_os.open(tmp_path) as home:
+        assert home.footnotes(["openai", "anthropic"]) == []
+        assert [note.partition(" ")[0] for note in home.footnotes(["claude_code", "anthropic"])] == [
+            "estimated",
+            "claude_code",
+        ]
+        assert len(home.footnotes(["claude_code", "openai"])) == 1

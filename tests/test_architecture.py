@@ -26,7 +26,7 @@ RANKS = (
     "cells config due ledger log_reading log_store opening prices retry",
     "chronicle export headings http_answer http_connector ini journal line_store logbook price_facts repricing"
     " retention slots store survey",
-    "figures http_client paging price_import price_store",
+    "batch_store figures http_client paging price_import price_store",
     "home imports price_book",
     "app_values collector posting",
     "app log_source",
@@ -127,8 +127,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
-    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|line_store|log_store|opening|columns|export"
-    r"|survey|retention|price_store|foreign_db)\.py"
+    "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|line_store|batch_store|log_store|opening|columns"
+    r"|export|survey|retention|price_store|foreign_db)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

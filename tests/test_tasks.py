@@ -208,6 +208,53 @@ def test_a_failed_task_skips_what_comes_after_it_and_nothing_else(house: House) 
     assert list(house.slots("hit").values()) == list(house.slots("end").values()) == ["due"]
 
 
+def test_a_task_may_run_although_what_it_comes_after_failed(house: House) -> None:
+    """With after_failure="run" it waits for all, runs once, and is told what failed and why; the exit says so too."""
+    house.app("""
+        @app.task
+        def bad(ctx): raise PermanentError("no door")
+        @app.task(after=bad)
+        def between(ctx): note("never")
+        @app.task
+        def good(ctx): return 4
+        @app.task(after=[good, bad, between], after_failure="run")
+        def report(ctx): note(f"{sorted(ctx.failed.items())} {ctx.outputs['good']}")
+        @app.task(after=report, after_failure="run", timeout="30s")
+        def apart(ctx): note(str(ctx.failed))
+    """)
+    assert house.task("apart").code == 1
+    told = "[('bad', 'no door'), ('between', 'bad, which it comes after, failed')] 4"
+    assert house.notes == [told, "{}"]
+    assert house.rows("SELECT task, status FROM slots ORDER BY task") == [
+        ("apart", "success"), ("bad", "failed"), ("between", "due"), ("good", "success"), ("report", "success"),
+    ]  # fmt: skip
+
+
+def test_run_all_in_after_is_every_collector_that_is_set_up(house: House) -> None:
+    """One without a key is in nobody's way, and not even mentioned; an account counts like its provider."""
+    house.app("""
+        @app.task(after="run_all", after_failure="run")
+        def report(ctx): note("reported")
+        @app.task(after_failure="run")
+        def alone(ctx): pass
+    """)
+    assert "task alone: after_failure means nothing without after" in house.task("report").err
+    house.app("""
+        @app.task(after="run_all", after_failure="run")
+        def report(ctx): note("reported")
+    """)
+    assert (house.task("report").code, house.notes) == (0, ["reported"])
+    assert set(house.outcomes("report")) == {"report", "fetch_openai", "fetch_anthropic"}
+    house.ini("""
+        [account:work]
+        provider = openrouter
+        key = abc
+    """)
+    listed = house.run("tasks", "--json", "--app", str(house.home / "app_2.py")).json
+    after = [each["after"] for each in listed if each["task"] == "report"]
+    assert after == ["fetch_anthropic, fetch_openai, fetch_work"]
+
+
 def test_the_next_start_goes_on_where_the_last_one_failed(house: House) -> None:
     """The same slot: what was done stays done, what failed and what came after it is done now."""
     graph = """

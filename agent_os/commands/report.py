@@ -165,7 +165,7 @@ def beside(collectors: Sequence[Collector]) -> list[str]:
     for each in collectors:
         if each.basis == "reported":
             reported.setdefault(each.vendor, []).append(each.name)
-    estimates = [each for each in collectors if each.basis == "estimated"]
+    estimates = sorted((each for each in collectors if each.basis == "estimated"), key=lambda each: str(each.name))
     lines = [
         f"{each.name} and {' or '.join(sorted(reported[each.vendor]))} may see the same traffic: they stand side by"
         " side, never added."

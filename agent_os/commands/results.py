@@ -124,7 +124,7 @@ def notes(rows: list[tuple[Any, ...]], home: Home) -> list[str]:
         *unseen(rows, home),
         *(f"{name}: {thousands(count)} tokens unpriced; `prices check` says of which models"
           for name, count in sorted(unpriced.items()) if count),
-        *beside(sorted(shown, key=lambda each: str(each.name))),
+        *beside(shown),
     ]  # fmt: skip
 
 

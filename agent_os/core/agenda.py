@@ -99,7 +99,7 @@ def _number(entry: tuple[int, Unit]) -> int:
 
 def blocked_by(unit: Unit) -> str:
     """Why a unit cannot be done, from what it comes after; being disabled, or having nothing to do, blocks nobody."""
-    for before in unit.after:
-        if before.status == "failed" or (before.status == "skipped" and before.dues):
-            return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
+    failed = unit.failed_before() if unit.task.after_failure == "skip" else ()
+    for before in failed:
+        return f"{before.label}, which it comes after, {'failed' if before.status == 'failed' else 'was skipped'}"
     return ""

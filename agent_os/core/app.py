@@ -59,9 +59,10 @@ class App:
     def task(self, function: Any = None, *, name: str = "", **options: Any) -> Any:
         """Register a function as a task: `@app.task`, or `@app.task(after=…, schedule="30 6 * * *", …)`.
 
-        Options: after, schedule, timezone, partition ("day"), retries, backoff, timeout, catch_up ("all", "latest",
-        "none"), overlap ("skip", "queue", "replace"), needs, limits, cost_limit, cost. What cannot be meant is said
-        before anything runs, all of it at once. The function takes a `Context`; what it returns (JSON) is its output.
+        Options: after ("run_all" is every collector that is set up), after_failure ("skip", "run"), schedule, timezone,
+        partition ("day"), retries, backoff, timeout, catch_up ("all", "latest", "none"), overlap ("skip", "queue",
+        "replace"), needs, limits, cost_limit, cost. What cannot be meant is said before anything runs, all of it at
+        once. The function takes a `Context`; what it returns (JSON) is its output.
         """
 
         def register(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,5 +162,5 @@ class App:
 
 OPTIONS = {
     "after", "schedule", "timezone", "partition", "retries", "backoff", "timeout", "catch_up", "overlap", "needs",
-    "limits", "cost_limit", "cost",
+    "limits", "cost_limit", "cost", "after_failure",
 }  # fmt: skip

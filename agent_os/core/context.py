@@ -37,6 +37,7 @@ class Facts:
         self.run_id: str = known["run_id"]
         self.attempt: int = known["attempt"]
         self.window: tuple[str, str] = tuple(known["window"])
+        self.failed: dict[str, str] = known["failed"]  # task that it comes after -> why that failed
         self.outputs: dict[str, Optional[str]] = known["outputs"]  # task -> what it handed on, as JSON
         self.steps: dict[str, Sequence[str]] = known["steps"]  # name -> (hash of the input, value as JSON)
         self.state: dict[str, str] = known["state"]  # name -> value as JSON
@@ -59,6 +60,7 @@ class Context:
         self.run_id = facts.run_id
         self.attempt = facts.attempt
         self.outputs = {name: from_json(text) if text else None for name, text in facts.outputs.items()}
+        self.failed = dict(facts.failed)  # what it comes after and has failed, and why: with after_failure="run"
         self.state: dict[str, Any] = {name: from_json(text) for name, text in facts.state.items()}
         self.log: Log = home.log.bind(task=facts.task, run=facts.run_id, slot=facts.key)
         self._facts = facts

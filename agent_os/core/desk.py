@@ -221,6 +221,7 @@ class Desk:
         facts = Facts(
             task=task.name, key=key, run_id=unit.run_id, attempt=unit.attempt, window=(start or "", end or ""),
             outputs=outputs, steps=self._steps(unit), state=self._state(task.name) if task.function else {},
+            failed={before.task.name: self.hide(before.error) for before in unit.failed_before()},
         )  # fmt: skip
         work = Work(task, facts, home=self._home, hosts=self._setup.hosts.get(task.name, ()))
         work.collector, work.windows = unit.collector, unit.windows

@@ -258,10 +258,16 @@ def _text(text: str) -> str:
     """One CSV cell: a ' before what a spreadsheet would run, quotes where a reader needs them."""
     if "\0" in text:
         raise _damaged("export: a text holds a NUL character, which no CSV can carry")
-    if text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@")):
-        text = "'" + text
+    text = inert(text)
     if any(mark in text for mark in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def inert(text: str) -> str:
+    """A text cell as a spreadsheet may open it: with a ' before it where it would be run as a formula."""
+    if text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@")):
+        return "'" + text
     return text
 
 

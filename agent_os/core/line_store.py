@@ -88,9 +88,11 @@ class LineStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def lines(self, *, since: str, until: str, provider: str = "", as_of: str = "") -> Iterator[Line]:
+    def lines(self, *, since: str, until: str, provider: str = "", as_of: str = "", kind: str = "") -> Iterator[Line]:
         """The lines of the days in [since, until), by day, provider and when they came; read as they are taken."""
-        where, values = self._where(since, until, provider, as_of)
+        where, values = where_of(since, until, provider, as_of)
+        if kind:
+            where, values = f"{where} AND kind = ?", [*values, kind]
         cursor = self._db.run(
             f"SELECT {COLUMNS} FROM result_lines WHERE {where} ORDER BY date, provider, id",  # noqa: S608 (constants)
             values,
@@ -106,7 +108,7 @@ class LineStore:
         unknown = [word for word in by if word not in GROUPS]
         if unknown:
             raise UsageError(f"nothing is added up by {unknown[0][:40]!r}", hint=f"it is one of {', '.join(GROUPS)}")
-        where, values = self._where(since, until, provider, as_of)
+        where, values = where_of(since, until, provider, as_of)
         groups = ", ".join(GROUPS[word] for word in by) or "''"
         rows = self._db.all(
             f"SELECT {groups}, basis, CASE kind WHEN 'cost' THEN currency ELSE '' END,"  # noqa: S608 (constants)
@@ -118,14 +120,16 @@ class LineStore:
         )
         return _folded([_sum(row, len(by)) for row in rows])
 
-    def _where(self, since: str, until: str, provider: str, as_of: str) -> tuple[str, list[Any]]:
-        known = "superseded_at IS NULL"
-        values: list[Any] = []
-        if as_of:
-            known = "observed_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)"
-            values += [as_of, as_of]
-        limit = " AND provider = ?" if provider else ""
-        return f"{known} AND date >= ? AND date < ?{limit}", [*values, since, until, *([provider] if provider else [])]
+
+def where_of(since: str, until: str, provider: str, as_of: str) -> tuple[str, list[Any]]:
+    """The condition for lines of the days in [since, until) that are known, or were known at `as_of`; its values."""
+    known = "superseded_at IS NULL"
+    values: list[Any] = []
+    if as_of:
+        known = "observed_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)"
+        values += [as_of, as_of]
+    limit = " AND provider = ?" if provider else ""
+    return f"{known} AND date >= ? AND date < ?{limit}", [*values, since, until, *([provider] if provider else [])]
 
 
 def _sum(row: Sequence[Any], count: int) -> Sum:

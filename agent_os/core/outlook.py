@@ -125,6 +125,7 @@ def _lines(plan: Plan, slots: Slots, setup: Setup, busy: Mapping[str, str], targ
     for unit in plan.units:
         name = unit.task.name
         before = next((each for each in unit.after if made[each].action == "blocked"), None)
+        before = before if unit.task.after_failure == "skip" else None
         if unit.status:
             line = Line(unit, "skip", unit.error)
         elif name in busy:

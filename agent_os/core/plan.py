@@ -76,6 +76,10 @@ class Unit:
         """Whether it is known what came of it."""
         return bool(self.status)
 
+    def failed_before(self) -> list[Unit]:
+        """Of what it comes after, what failed or had to be skipped; not what is disabled or had nothing to do."""
+        return [each for each in self.after if each.status == "failed" or (each.status == "skipped" and each.dues)]
+
     @property
     def provider(self) -> str:
         """What `runs.plugin_name` says: the provider, else the app, else the kind of task."""
@@ -303,6 +307,7 @@ class Planner:
             unit.after += same or before
             task = self._tasks[name]
             is_alone = not same and bool(unit.dues and task.partition and unit.task.partition)
+            is_alone = is_alone and unit.task.after_failure == "skip"
             if is_alone and self._slots.of(name, (unit.key,)).status(unit.key) in ("failed", "due"):
                 unit.blocked = f"{name} has not succeeded for {unit.key}"
 

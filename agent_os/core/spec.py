@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 KINDS = ("function", "command", "collector", "outbox")
 CATCH_UPS = ("all", "latest", "none")
 OVERLAPS = ("skip", "queue", "replace")
+AFTER_FAILURES = ("skip", "run")
+RUN_ALL = "run_all"  # in `after`: every collector that is set up
 PARTITIONS = ("day",)
 LONGEST_NAME = 64
 MOST_RETRIES = 100
@@ -41,6 +43,7 @@ class Task:
         self.cwd = ""
         self.env: dict[str, str] = {}
         self.after: tuple[str, ...] = ()
+        self.after_failure = "skip"  # what becomes of it when something that it comes after has failed
         self.schedule: Optional[Schedule] = None
         self.partition = ""  # "day", or "" for none
         self.retries = 0
@@ -80,6 +83,7 @@ class Task:
         """Take the options of a declaration, from Python or from text; None means that one was not given."""
         given = {name: value for name, value in options.items() if value is not None}
         self.after = self._names("after", given.get("after", ()))
+        self.after_failure = self._choice("after_failure", given.get("after_failure", "skip"), AFTER_FAILURES)
         self.needs = self._names("needs", given.get("needs", ()))
         self.limits = self._names("limits", given.get("limits", ()))
         self.partition = self._choice("partition", given.get("partition", ""), ("", *PARTITIONS))
@@ -92,6 +96,8 @@ class Task:
         self.timeout_seconds = self._seconds("timeout", given.get("timeout"))
         self.cost_limit = self._text("cost_limit", given.get("cost_limit", ""))
         self.cost = self._whole("cost", given.get("cost", 0), most=2**62)
+        if "after_failure" in given and not self.after:
+            self.fault("after_failure means nothing without after")
         if self.cost and not self.cost_limit:
             self.fault("cost means nothing without cost_limit")
         return self
@@ -200,7 +206,7 @@ def faults_of(tasks: Mapping[str, Task], *, limits: Iterable[str], cost_limits: 
         faults += [
             _unknown(task, f"comes after {name[:LONGEST_NAME]}, which is no task", name, tasks)
             for name in task.after
-            if name not in tasks
+            if name not in tasks and name != RUN_ALL
         ]
         faults += [
             _unknown(task, f"uses the limit {name}, which `limits` does not set", name, limits)

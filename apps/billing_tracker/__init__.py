@@ -1,41 +1,46 @@
-"""The billing tracker: what each provider has cost this month and the last. Uses the public API of `agent_os` alone."""
+"""The billing tracker: what AI has cost, exactly, and what is not known. Uses the public API of `agent_os` alone.
+
+Each task and verb imports what it needs when it is called, so that loading the app costs a start next to nothing.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import date, timedelta
+from agent_os import App
 
-from agent_os import App, Context, Result, shown, table
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from agent_os import Context, OpenHome
 
 app = App("billing_tracker")
 
 
 @app.task
 def billing_summary(ctx: Context) -> str:
-    """Cost and tokens by provider: this month so far, and last month."""
-    first = date.fromisoformat(ctx.today).replace(day=1)
-    before = (first - timedelta(days=1)).replace(day=1)
-    results = ctx.results(since=before.isoformat(), until="9999-12-31")
-    if not results:
-        return "nothing is stored for this month or the last; run --task run_all first"
-    text = table(("month", "provider", "days", "tokens", "cost", "", "basis"), months(results), right={2, 3, 4})
-    if any(result.basis == "estimated" for result in results):
-        text += "\nestimated = API-equivalent: tokens at list prices. What a provider reports may be the same traffic."
-    return text
+    """Cost and tokens by provider: this month so far, the last one, a forecast, and what is missing."""
+    from .months import billing_summary as summary
+
+    return summary(ctx)
 
 
-def months(results: list[Result]) -> list[tuple[str, ...]]:
-    """A row for each month, provider, currency and basis; amounts of different kinds are never added together."""
-    groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
-    for result in results:
-        groups[result.date[:7], result.provider, result.currency, result.basis].append(result)
-    rows: list[tuple[str, ...]] = []
-    for (month, provider, currency, basis), days in sorted(groups.items(), reverse=True):
-        known = [day.cost_nano for day in days if day.cost_nano is not None]
-        unpriced = sum(day.unpriced_tokens for day in days)
-        missing = sum(day.cost_nano is None and not day.unpriced_tokens for day in days)
-        told = f"≥ {shown(sum(known))}, {unpriced:,} tokens unpriced" if unpriced else shown(sum(known))
-        tokens = f"{sum(day.tokens or 0 for day in days):,}"
-        cost = f"{told} + {missing} days unknown" if missing else told
-        rows.append((month, provider, str(len(days)), tokens, cost, currency, basis))
-    return rows
+@app.task(after="run_all", after_failure="run")
+def daily_report(ctx: Context) -> str:
+    """Collect from everywhere, then tell what failed and what it all comes to."""
+    from .months import daily_report as report
+
+    return report(ctx)
+
+
+def _summary_arguments(parser: ArgumentParser) -> None:
+    from .summary import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("summary", arguments=_summary_arguments)
+def summary(home: OpenHome, args: Namespace) -> None:
+    """Tokens and money by day, week, month, provider, project, model, line or key."""
+    from .summary import execute
+
+    execute(home, args)
