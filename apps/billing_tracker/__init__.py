@@ -4,10 +4,44 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from agent_os import App, Context, Result, shown, table
 
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from agent_os import OpenHome
+
 app = App("billing_tracker")
+
+
+def _of_statement(parser: ArgumentParser) -> None:
+    from .statement import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("statement", arguments=_of_statement)
+def _statement(home: OpenHome, args: Namespace) -> int:
+    """What a month or year has cost, as files that prove their own sum."""
+    from .statement import state
+
+    return state(home, args)
+
+
+def _of_focus(parser: ArgumentParser) -> None:
+    from .statement import add_focus_arguments
+
+    add_focus_arguments(parser)
+
+
+@app.verb("focus", arguments=_of_focus)
+def _focus(home: OpenHome, args: Namespace) -> int:
+    """Check a file in the format FOCUS."""
+    from .statement import check_focus
+
+    return check_focus(home, args)
 
 
 @app.task
