@@ -97,7 +97,7 @@ class LineStore:
             f"SELECT {COLUMNS} FROM result_lines WHERE {where} ORDER BY date, provider, id",  # noqa: S608 (constants)
             values,
         )
-        return (Line._make(row) for row in cursor)
+        return map(Line._make, cursor)
 
     def sums(self, by: Sequence[str], *, since: str, until: str, provider: str = "", as_of: str = "") -> list[Sum]:
         """What the lines of the days in [since, until) come to, in the order of what they are added up by.

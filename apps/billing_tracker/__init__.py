@@ -44,3 +44,31 @@ def summary(home: OpenHome, args: Namespace) -> None:
     from .summary import execute
 
     execute(home, args)
+
+
+def _statement_arguments(parser: ArgumentParser) -> None:
+    from .statement import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("statement", arguments=_statement_arguments)
+def statement(home: OpenHome, args: Namespace) -> int:
+    """What a month or year has cost, as files that prove their own sum."""
+    from .statement import state
+
+    return state(home, args)
+
+
+def _focus_arguments(parser: ArgumentParser) -> None:
+    from .statement import add_focus_arguments
+
+    add_focus_arguments(parser)
+
+
+@app.verb("focus", arguments=_focus_arguments)
+def focus(home: OpenHome, args: Namespace) -> int:
+    """Check a file in the format FOCUS."""
+    from .statement import check_focus
+
+    return check_focus(home, args)

@@ -93,12 +93,12 @@ def execute(home: OpenHome, args: Namespace) -> None:
         as_of=args.as_of,
     )  # fmt: skip
     if args.json:
-        print(json.dumps(as_json(found), indent=2))  # noqa: T201 (what a verb is for)
+        print(json.dumps(as_json(found), indent=2))
         return
     from .paper import Paper, page
 
     paper = Paper.of(sys.stdout, no_color=home.setting("NO_COLOR"), term=home.setting("TERM"))
-    print(page(found, paper))  # noqa: T201 (what a verb is for)
+    print(page(found, paper))
 
 
 def summary_of(  # noqa: PLR0913 (what was asked for, all by name)
