@@ -309,13 +309,13 @@ class OpenHome:
 def _instant(as_of: Optional[str]) -> str:
     """The instant that is asked about: the last of a day. Raises UsageError for what is neither a day nor one."""
     from .core.clock import from_iso
-    from .core.days import parse_day
+    from .core.days import last_instant, parse_day
 
     if not as_of:
         return ""
     try:
         if len(as_of) == 10:
-            return f"{parse_day(as_of)}T23:59:59.999Z"
+            return last_instant(parse_day(as_of))
         from_iso(as_of)
     except ValueError as error:
         raise UsageError(f"{as_of[:40]!r} is neither a day nor an instant", hint="write it as 2026-10-05") from error

@@ -6,6 +6,7 @@ from .errors import StoreError
 from .ledger import COLUMNS
 from .model import Record
 from .price_facts import facts_of, price_of
+from .seals import Resealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,12 +35,16 @@ class PriceStore:
         from .json_value import to_json
 
         rows = [(each.id, origin, to_json(facts_of(each), f"the price {each.id}"), self._db.now()) for each in prices]
-        self._db.many(
-            "INSERT INTO prices(id, origin, facts, added_at) VALUES (?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-            " origin = excluded.origin, facts = excluded.facts, added_at = excluded.added_at"
-            " WHERE excluded.origin = 'imported'",
-            rows,
-        )
+        for first in range(0, len(rows), _AT_ONCE):
+            part = rows[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            with Resealed(self._db, "prices", f"id IN ({marks})", [row[0] for row in part]):
+                self._db.many(
+                    "INSERT INTO prices(id, origin, facts, added_at) VALUES (?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+                    " origin = excluded.origin, facts = excluded.facts, added_at = excluded.added_at"
+                    " WHERE excluded.origin = 'imported'",
+                    part,
+                )
 
     def imported(self) -> list[Price]:
         """What was imported, newest first."""
