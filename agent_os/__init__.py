@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
+    from .core.estimates import Estimate
     from .core.line_store import Line, Sum
     from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, hashed, moment_of, text_of
     from .core.log_source import LogCollector
@@ -42,6 +43,7 @@ __all__ = [
     "ConfigError",
     "Context",
     "Counts",
+    "Estimate",
     "FencedError",
     "Gap",
     "Line",
@@ -83,6 +85,7 @@ _ROOMS = {
     "Collector": "core.collector",
     "Context": "core.context",
     "Counts": "core.log_events",
+    "Estimate": "core.estimates",
     "Gap": "answers",
     "Line": "core.line_store",
     "LogCollector": "core.log_source",

@@ -61,7 +61,8 @@ def test_the_public_names_are_these():
     """What stands here stays: a name may be added, none may go."""
     assert agent_os.__all__ == [
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
-        "FencedError", "Gap", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page", "PermanentError",
+        "Estimate", "FencedError", "Gap", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page",
+        "PermanentError",
         "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError", "Sum", "TaskError", "TaskInfo",
         "TransientError", "UsageError", "Window", "__version__", "count_of", "day_and_second", "folder_of", "hashed",
         "moment_of", "open",
@@ -73,8 +74,8 @@ def test_the_public_names_are_these():
 def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
-        "close", "export", "gaps", "keep", "kept", "lines", "results", "run", "runs", "sections", "setting", "sums",
-        "tasks", "today",
+        "close", "estimates", "export", "gaps", "keep", "kept", "lines", "results", "run", "runs", "sections",
+        "setting", "sums", "tasks", "today",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
         "task", "slot", "run_id", "status", "error", "hint", "output", "attempts", "seconds", "printed",

@@ -29,7 +29,7 @@ RANKS = (
     "audit_chain figures http_client paging price_import price_store provenance",
     "audit home imports price_book",
     "app_values collector posting",
-    "app log_source",
+    "app estimates log_source",
     "accounts apps context holes",
     "bodies living plan",
     "operations",

@@ -7,6 +7,12 @@ from datetime import date, timedelta
 
 from agent_os import App, Context, Result, shown, table
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from agent_os import OpenHome
+
 app = App("billing_tracker")
 
 
@@ -39,3 +45,31 @@ def months(results: list[Result]) -> list[tuple[str, ...]]:
         cost = f"{told} + {missing} days unknown" if missing else told
         rows.append((month, provider, str(len(days)), tokens, cost, currency, basis))
     return rows
+
+
+def _invoice_arguments(parser: ArgumentParser) -> None:
+    from .invoices import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("invoice", arguments=_invoice_arguments)
+def invoice(home: OpenHome, args: Namespace) -> None:
+    """What a provider's invoice asks for, typed in: invoice add PROVIDER MONTH AMOUNT, list, remove."""
+    from .invoices import execute
+
+    execute(home, args)
+
+
+def _reconcile_arguments(parser: ArgumentParser) -> None:
+    from .reconcile import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("reconcile", arguments=_reconcile_arguments)
+def reconcile(home: OpenHome, args: Namespace) -> int:
+    """A month three ways, tokens at list prices, reported and invoiced, and what is between them."""
+    from .reconcile import execute
+
+    return execute(home, args)
