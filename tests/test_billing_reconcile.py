@@ -132,7 +132,7 @@ def test_each_gap_between_tokens_and_report_has_its_name(books: Books) -> None:
         searches(40), other(400_000_000, "web_search", "Web Search Usage"),
         other(70_000_000, "code_execution", "Code Execution Usage"),
         other(30_000_000, "session_usage", "Agent Session Runtime"),
-        other(-5 * USD, "tokens", "Usage credit"),
+        other(-4 * USD, "tokens", "Usage credit"), charge(-USD, "output"),
     )  # fmt: skip
     found = books.account()
     assert (found["token_priced"], found["reported"], found["invoiced"]) == ("10.00", "63.50", None)
@@ -181,17 +181,19 @@ def test_openai_tells_in_words_what_a_charge_is_for(books: Books) -> None:
     with_prices(books, "openai")
     books.store(
         "openai",
-        tokens(3 * M, tier="default"), item(6 * USD, "sand-1, input"),
+        tokens(2 * M, tier="default"), tokens(2 * M, tier="batch default"), item(6 * USD, "sand-1, input"),
         tokens(M, "output", tier="default"), item(10 * USD, "sand-1, output"),
+        tokens(M, "cache_read", tier="flex"), item(USD, "sand-1, cached input"),
         tokens(M, project="free"), item(0, "sand-1, input", project="free"),
         item(250_000_000, "web search tool calls"), item(40_000_000, "image-model image, output"),
         item(100_000_000, "Vector storage"),
     )  # fmt: skip
     found = books.account(code=1)
     [gap] = found["gaps"]
-    assert (found["token_priced"], found["reported"]) == ("18.00", "16.39")
+    assert (found["token_priced"], found["reported"]) == ("18.00", "17.39")
     assert named(gap) == {
-        "web search": "0.25", "Vector storage": "0.10", "free tokens: lines of 0": "-2.00", "provisional days": None
+        "web search": "0.25", "Vector storage": "0.10", "flex tier without a price": "1.00",
+        "free tokens: lines of 0": "-2.00", "provisional days": None
     }  # fmt: skip
     assert gap["unexplained"] == "0.04"  # an image that no usage stands against: nobody says what it is
 

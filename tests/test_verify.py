@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import shutil
 import sqlite3
@@ -150,6 +152,20 @@ def made_by_schema_2(filled: Path, path: Path, monkeypatch: pytest.MonkeyPatch) 
     return path
 
 
+def head_by_hand(path: Path) -> str:
+    """The head of the chain as anybody computes it: a line of JSON for each part of a batch, 18 values in a line."""
+    names = ", ".join(Record._fields[:18])
+    link = ""
+    with closing(sqlite3.connect(path)) as db:
+        for row in db.execute("SELECT * FROM batches ORDER BY id").fetchall():
+            added = db.execute(f"SELECT {names} FROM result_lines WHERE batch_id = ? ORDER BY id", row[:1]).fetchall()
+            closed = db.execute("SELECT id FROM result_lines WHERE superseded_by = ? ORDER BY id", row[:1]).fetchall()
+            parts = [list(row[1:7]), added, [number for (number,) in closed]]
+            text = "".join(json.dumps(part, separators=(",", ":")) + "\n" for part in parts)
+            link = hashlib.sha256(f"{link}\n{text}".encode()).hexdigest()
+    return link
+
+
 def test_a_database_of_schema_2_is_whole_once_it_was_migrated(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +176,7 @@ def test_a_database_of_schema_2_is_whole_once_it_was_migrated(
     audit = audited(path)
     assert (audit.first, audit.unsealed) == (None, ["results", "prices"])
     assert audit.lines > 100
+    assert audit.head == head_by_hand(path)
     home = open_home(str(tmp_path), clock=ManualClock(), stderr=None)
     post_more(home)
     home.close()
@@ -184,6 +201,27 @@ def test_a_seal_is_void_where_an_older_program_has_stored_since(filled: Path, tm
     post_more(home)
     home.close()
     assert (audited(path).first, audited(path).unsealed) == (None, [])
+
+
+def test_what_is_stored_meanwhile_is_not_looked_at(filled: Path, tmp_path: Path) -> None:
+    """All of it is read in one snapshot: a run that goes on beside it disturbs nothing."""
+    path = copy(filled, tmp_path / "agent_os.db")
+
+    class Slow(Audit):
+        def _walk_bodies(self) -> None:
+            home = open_home(str(tmp_path), clock=ManualClock(), stderr=None)
+            line = record("2026-09-20", kind="cost", report="import", amount_nano=1, currency="USD", basis="imported")
+            post(home, batch([line], at="2026-11-30T00:00:00.000Z", provider="late", basis="imported"), task="import")
+            home.close()
+            super()._walk_bodies()
+
+    before = audited(path)
+    db = open_to_read(str(path), clock=ManualClock())
+    audit = Slow(db)
+    audit.walk()
+    db.close()
+    assert (audit.faults, audit.batches, audit.head) == (0, before.batches, before.head)
+    assert audited(path).batches == before.batches + 1
 
 
 # --- what was touched -------------------------------------------------------------------------------------------------
@@ -297,6 +335,7 @@ AT_FIRST = "SELECT min(id) FROM result_lines WHERE superseded_by IS NOT NULL"
         ("UPDATE result_lines SET amount_nano = amount_nano + 1 WHERE id = 3", "batches", "link of the chain"),
         ("UPDATE result_lines SET provider = 'acme' WHERE id = 3", "result_lines", "is of acme"),
         ("UPDATE result_lines SET id = 999999 WHERE id = 3", "result_lines", "the last row is 999999"),
+        ("UPDATE result_lines SET id = 0 WHERE id = 1", "result_lines", "in the place of line 1"),
         ("UPDATE result_lines SET batch_id = 2 WHERE id = 3", "result_lines", "batch 2"),
         (f"UPDATE result_lines SET superseded_by = NULL WHERE id = ({AT_FIRST})", "result_lines", "by batch None"),
         (
@@ -355,8 +394,6 @@ def test_a_line_twice_is_found(filled: Path, tmp_path: Path) -> None:
 
 def test_the_verb_says_what_it_has_proven(filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """0 and the head of the chain where all is whole; 6 and the first bad row where it is not."""
-    import json
-
     from agent_os.main import main
 
     path = copy(filled, tmp_path / "agent_os.db")

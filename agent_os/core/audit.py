@@ -94,13 +94,14 @@ class Audit(Findings):
         is_void = batch < (newest[0] or 0)  # a program that knows no seals has stored something since
         for table in SEALED:
             seal, _ = seal_of(self._db, table)
-            if seal is None or is_void:
-                self.unsealed.append(table)
-            elif seal != total(self._db, table):
-                self._note_seal(table)
+            is_unsealed = seal is None or is_void
+            self.unsealed += [table] if is_unsealed else []
+            if (is_unsealed or seal != total(self._db, table)) and not self._is_named(table) and not is_unsealed:
+                what = "a row was changed, taken away or put in by hand; no other table tells which"
+                self.note(table, "", what=what)
 
-    def _note_seal(self, table: str) -> None:
-        """A row of a sealed table is not as it was; named where its origin is what is wrong."""
+    def _is_named(self, table: str) -> bool:
+        """Note the headline that no batch has brought when it is said to have come, if there is one."""
         sql = (
             "SELECT id, date, provider, created_at FROM results WHERE NOT EXISTS (SELECT 1 FROM batches WHERE"
             " batches.provider = results.provider AND observed_at = created_at AND window_start <= date"
@@ -110,12 +111,7 @@ class Audit(Findings):
         if row:
             what = f"no batch has brought it at {row[3]}, when it is said to have come"
             self.note(table, row[0], day=row[1], provider=row[2], what=what)
-        else:
-            self.note(
-                table,
-                "",
-                what="a row was changed, taken away or put in by hand; no other table tells which",
-            )
+        return row is not None
 
 
 class _Headlines:
