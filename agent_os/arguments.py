@@ -75,7 +75,7 @@ RUN = {
     "--out": ("FILE", "export: where to; - is standard output (default: a name with the time, in the home)"),
 }
 HELP = """\
-Agent OS runs your tasks when they are due and knows what your AI providers really charged.
+Agent OS runs your tasks when they are due and knows what you use of AI, and what it costs.
 
 usage: agent_os.pyz --task NAME [options]      run a task
        agent_os.pyz VERB [options]             look and manage; VERB --help tells more

@@ -151,13 +151,13 @@ def test_an_account_has_settings_of_its_own(world: Accounts) -> None:
 
 def test_an_account_may_be_a_log_in_another_folder(world: Accounts) -> None:
     """Of another user, or of another machine whose files are copied here; it needs no key."""
-    folder = world.home / "copied" / "projects"
+    folder = world.home / "copied, as it was" / "projects"
     folder.mkdir(parents=True)
     usage = {"input_tokens": 12, "output_tokens": 5}
     message = {"id": "msg_1", "model": "claude-opus-5-5", "usage": usage}
     line = {"type": "assistant", "timestamp": f"{world.day(1)}T09:00:00.000Z", "requestId": "r", "message": message}
     (folder / "a.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    world.ini("[account:laptop]\nprovider = claude_code\npath = copied\n")
+    world.ini("[account:laptop]\nprovider = claude_code\npath = copied, as it was\n")
     answer = world.run("--task", "fetch_laptop", "--json")
     assert answer.code == 0, answer.err
     assert world.stored("laptop")[world.day(1)][0] == 17
@@ -175,6 +175,7 @@ FAULTS = [
         "[account:work]\nprovider = openai\nkey = env:K\nbase_ur = x\n", "did you mean base_url?", id="near-option"
     ),
     pytest.param("[account:work]\nprovider = openai\nkey = env:K\npath = x\n", "reads no folder", id="path"),
+    pytest.param("[account:work]\nprovider = codex\n", "it has no path; without one it would", id="no path"),
     pytest.param("[account:openai]\nprovider = openai\nkey = env:K\n", "taken by a provider", id="provider-name"),
     pytest.param("[account:run_all]\nprovider = openai\nkey = env:K\n", "taken by a task", id="kernel-task"),
     pytest.param(

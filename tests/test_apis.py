@@ -185,7 +185,7 @@ def test_a_day_that_openrouter_forgets_has_a_deadline(world: Apis) -> None:
     found = json.loads(world.run("gaps", "--json", "--task", "fetch_openrouter", "--since", world.day(33)).out)
     lost, had = [(hole["since"], hole["last"], hole["lost_on"], hole["is_lost"]) for hole in found]
     assert lost == (world.day(33), world.day(31), world.day(2), True)
-    assert had == (world.day(30), world.today, add_days(world.today, 1), False)
+    assert had == (world.day(30), world.day(1), add_days(world.today, 1), False)
 
 
 def test_the_oldest_day_that_openrouter_answers_for_is_had(world: Apis) -> None:
@@ -436,3 +436,10 @@ def test_a_month_of_github_is_its_days(world: Apis) -> None:
     items = [item for day in range(1, 32) for item in asked(f"{url}&day={day}", **key)[1].get("usageItems", [])]
     assert whole["usageItems"] == items
     assert items
+
+
+def test_a_day_that_is_not_over_is_no_gap_where_it_is_never_told(world: Apis) -> None:
+    """OpenRouter answers for days that are over: no run can bring the open one, so it is not missing yet."""
+    outcome = world.fetch("openrouter", "--since", world.day(3))[1]
+    assert outcome["days_missing"] == 0
+    assert json.loads(world.run("gaps", "--json", "--task", "fetch_openrouter", "--since", world.day(3)).out) == []

@@ -409,10 +409,25 @@ def test_what_is_broken_is_counted_and_the_rest_collected(logs: Logs) -> None:
     outcome = logs.read("codex")
     assert outcome["notes"] == [
         "passed over: 4 lines that are no JSON",
-        "passed over: 2 answers whose figures cannot be",
-        "passed over: 1 answers at a time that cannot be (is the clock right?)",
+        "passed over: 2 answers with impossible figures",
+        "passed over: 1 answer at an impossible time (is the clock right?)",
     ]
     assert logs.sums("codex") == SUMS
+
+
+def test_of_a_header_nothing_is_remembered_but_what_it_is_for(logs: Logs) -> None:
+    """Where the number of a line should be, a text is none."""
+    logs.put(f"{FOLDER}/rollout-a.jsonl", meta(subagent_history_start_ordinal=MARKER), *SESSION[1:])
+    logs.read("codex")
+    assert MARKER.encode() not in logs.everything_kept()
+
+
+def test_a_vendor_that_is_no_text_ends_no_run(logs: Logs) -> None:
+    """JSON can hold half a character, a database cannot."""
+    logs.put(f"{FOLDER}/rollout-a.jsonl", meta(model_provider="half \ud83d"), *SESSION[1:])
+    assert logs.read("codex")["status"] == "success"
+    assert {kind: count for (_, _, kind), count in logs.sums("codex").items() if kind == "output"} != {}
+    assert logs.column("codex", "account") == {"half ?"}
 
 
 def test_spaces_and_the_order_of_keys_do_not_matter(logs: Logs) -> None:
@@ -430,7 +445,7 @@ def test_sessions_that_were_compressed_unread_are_told(logs: Logs) -> None:
     file.rename(file.with_name("rollout-a.jsonl.zst"))
     assert logs.read("codex")["notes"] == []
     logs.put(f"{FOLDER}/rollout-old.jsonl.zst", b"(\xb5/\xfd")
-    assert logs.read("codex")["notes"] == ["passed over: 1 sessions that Codex had compressed before they were read"]
+    assert logs.read("codex")["notes"] == ["passed over: 1 session compressed by Codex before anybody had read them"]
 
 
 def test_days_whose_sessions_may_be_packed_are_not_called_empty(logs: Logs) -> None:

@@ -157,7 +157,7 @@ def test_a_document_that_changed_is_read_again(logs: Logs) -> None:
     file = logs.put(f"{CHATS}/session-a.json", document(SAID, ONE))
     logs.read("gemini_cli")
     file.write_bytes(whole[:-30])
-    assert logs.read("gemini_cli")["notes"] == ["passed over: 1 lines that are no JSON"]
+    assert logs.read("gemini_cli")["notes"] == ["passed over: 1 line that is no JSON"]
     file.write_bytes(whole)
     assert logs.read("gemini_cli")["notes"] == []
     assert logs.sums("gemini_cli") == SUMS
@@ -184,9 +184,9 @@ def test_what_is_broken_is_counted_and_the_rest_collected(logs: Logs) -> None:
     (logs.user / CHATS / "session-f.json").symlink_to("nothing")
     (logs.user / CHATS / "round").symlink_to(logs.user / CHATS, target_is_directory=True)
     assert logs.read("gemini_cli")["notes"] == [
-        "passed over: 3 answers whose figures cannot be",
+        "passed over: 3 answers with impossible figures",
         "passed over: 3 lines that are no JSON",
-        "passed over: 1 files that could not be looked at",
+        "passed over: 1 file that could not be looked at",
     ]
     assert logs.sums("gemini_cli") == SUMS
 

@@ -84,6 +84,18 @@ def test_of_two_copies_the_fuller_one_counts_whichever_is_read_last(laptop: Lapt
     assert laptop.tokens("claude_code") == {"2026-11-19": {"input": 100, "output": 431}}
 
 
+def test_a_day_that_loses_its_last_answer_is_empty(laptop: Laptop) -> None:
+    """An earlier copy has the day, also where the other day is older than what the tool keeps."""
+    laptop.log(ONE, line("m1", at="2026-10-10T00:00:01.000Z"))
+    laptop.collect()
+    laptop.log(TWO, line("m1", at="2026-10-09T23:59:59.000Z"))
+    laptop.collect()
+    assert laptop.tokens("claude_code") == {"2026-10-09": {"input": 100, "output": 10}}
+    days = laptop.days("claude_code")
+    assert (days["2026-10-09"][0], days["2026-10-10"]) == (110, (0, 0))
+    assert laptop.rows("SELECT count(*) FROM log_groups WHERE is_changed") == [(0,)]
+
+
 def test_a_line_without_a_request_id_is_known_by_its_message(laptop: Laptop) -> None:
     """Gateways and some versions leave it out; a copy that has one is the same answer."""
     laptop.log(ONE, line("m1", request=None, output=3), line("m1", request=None, output=7), line("m1", output=9))
@@ -186,7 +198,7 @@ def test_of_a_file_that_has_grown_only_the_tail_is_read(laptop: Laptop) -> None:
     """What stands before is not looked at again, but for its last bytes: they say that it is the same file."""
     path = laptop.log(ONE, "x" * 400, line("m1", output=3))
     notes = laptop.collect()["claude_code"]["notes"]
-    assert notes == ["passed over: 1 lines that are no JSON"]
+    assert notes == ["passed over: 1 line that is no JSON"]
     with path.open("r+b") as file:
         file.write(b"y" * 5)
     laptop.log(ONE, line("m2", request="req_2", output=4))
@@ -288,6 +300,15 @@ def test_a_day_without_use_is_zero_only_where_the_log_goes_back_to_it(laptop: La
     assert any("which goes back 30 days" in each["reason"] for each in holes)
 
 
+def test_a_log_behind_a_link_is_a_log(laptop: Laptop) -> None:
+    """The folder of a project may be on another disk."""
+    laptop.log("disk/shop/one.jsonl", line("m1"))
+    (laptop.user / ".claude/projects").mkdir(parents=True)
+    (laptop.user / ".claude/projects/shop").symlink_to(laptop.user / "disk/shop")
+    laptop.collect("fetch_claude_code")
+    assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 100, "output": 10}}
+
+
 def test_where_there_is_no_log_the_source_is_disabled_and_says_where_it_looked(laptop: Laptop) -> None:
     """By itself that fails nothing; asked for by name, it is not set up."""
     laptop.log(ONE, line("m1"))
@@ -324,21 +345,21 @@ def test_the_folders_of_the_tool_are_found_as_the_tool_finds_them(
         ("not JSON at all", "lines that are no JSON"),
         ('{"usage": tru', "lines that are no JSON"),
         ('{"type":"assistant","usage":' + "[" * 100_000, "lines that are no JSON"),
-        (json.dumps(line("m9", output=-1)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output=10**12)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output=1.5)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output=True)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", output="12")), "answers whose figures cannot be"),
+        (json.dumps(line("m9", output=-1)), "answers with impossible figures"),
+        (json.dumps(line("m9", output=10**12)), "answers with impossible figures"),
+        (json.dumps(line("m9", output=1.5)), "answers with impossible figures"),
+        (json.dumps(line("m9", output=True)), "answers with impossible figures"),
+        (json.dumps(line("m9", output="12")), "answers with impossible figures"),
         (json.dumps(line("m9", output=0)).replace('"output_tokens": 0', '"output_tokens": ' + "9" * 200_000),
-         "answers whose figures cannot be"),
-        (json.dumps(line(["m9"])), "answers whose figures cannot be"),
-        (json.dumps(line(None)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at="yesterday")), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at="2026-13-41T00:00:00Z")), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at=None)), "answers whose figures cannot be"),
-        (json.dumps(line("m9", at="2036-01-01T00:00:00Z")), "answers at a time that cannot be (is the clock right?)"),
-        (json.dumps(line("m9", at="1970-01-01T00:00:00Z")), "answers at a time that cannot be (is the clock right?)"),
-        (json.dumps(line("m9", usage=[1, 2])), "answers whose figures cannot be"),
+         "answers with impossible figures"),
+        (json.dumps(line(["m9"])), "answers with impossible figures"),
+        (json.dumps(line(None)), "answers with impossible figures"),
+        (json.dumps(line("m9", at="yesterday")), "answers with impossible figures"),
+        (json.dumps(line("m9", at="2026-13-41T00:00:00Z")), "answers with impossible figures"),
+        (json.dumps(line("m9", at=None)), "answers with impossible figures"),
+        (json.dumps(line("m9", at="2036-01-01T00:00:00Z")), "answers at an impossible time (is the clock right?)"),
+        (json.dumps(line("m9", at="1970-01-01T00:00:00Z")), "answers at an impossible time (is the clock right?)"),
+        (json.dumps(line("m9", usage=[1, 2])), "answers with impossible figures"),
     ],
     ids=["no JSON", "half", "deep", "negative", "absurd", "fraction", "flag", "text", "digits", "id", "no id", "time",
          "date", "no time", "future", "1970", "list"],
@@ -346,11 +367,19 @@ def test_the_folders_of_the_tool_are_found_as_the_tool_finds_them(
 def test_what_cannot_be_is_counted_and_the_rest_collected(laptop: Laptop, bad: str, said: str) -> None:
     """Said once, with the number; never fatal."""
     laptop.log(ONE, line("m1", output=3), bad, bad, line("m2", request="req_2", output=4))
-    times = 1 if "a time that cannot be" in said else 2  # the same answer, twice
-    assert laptop.collect()["claude_code"]["notes"] == [f"passed over: {times} {said}"]
+    told = f"1 {said.replace('answers', 'answer')}" if "impossible time" in said else f"2 {said}"  # one answer, twice
+    assert laptop.collect()["claude_code"]["notes"] == [f"passed over: {told}"]
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
     (run,) = laptop.json("history", "--task", "fetch_claude_code")
-    assert said in run["notes"]
+    assert told in run["notes"]
+
+
+def test_what_was_passed_over_is_told_once(laptop: Laptop) -> None:
+    """Where the run tells of it, and not again with the figures, whatever else is set up."""
+    laptop.log(ONE, line("m1"), "no JSON")
+    answer = laptop.run("--task", "run_all")
+    assert "not set up: anthropic, openai" in answer.out
+    assert (answer.out + answer.err).count("passed over") == 1
 
 
 def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) -> None:
@@ -363,12 +392,12 @@ def test_folders_and_files_that_cannot_be_read_hide_no_others(laptop: Laptop) ->
     (folder / "binary.jsonl").write_bytes(bytes(range(256)) * 500)
     (folder / "empty.jsonl").write_bytes(b"")
     with (folder / "endless.jsonl").open("wb") as file:
-        for _ in range(10):
+        for _ in range(20):
             file.write(b"z" * BLOCK_BYTES)
         file.write(b"\n" + json.dumps(line("m2", request="req_2", output=4)).encode() + b"\n")
     notes = " ".join(laptop.collect()["claude_code"]["notes"])
-    assert "lines longer than 32 MB" in notes
-    assert "files that could not be looked at" in notes
+    assert "passed over: 1 line longer than 32 MB" in notes
+    assert "1 file that could not be looked at" in notes
     assert laptop.tokens("claude_code") == {"2026-11-20": {"input": 200, "output": 7}}
 
 
@@ -451,6 +480,19 @@ def test_a_model_without_a_price_is_unpriced_and_never_free(laptop: Laptop) -> N
     assert "2026-11-21  claude_code   1,000  unpriced" in laptop.run("results").out
     csv = laptop.run("--task", "export", "--out", "-").out
     assert "2026-11-21,claude_code,1000,,USD,estimated" in csv
+    for table in ("results", "lines"):
+        path = str(laptop.folder / f"{table}.csv")
+        answer = laptop.run("--task", "export", "--table", table, "--out", path)
+        assert "≥ 0.0004 USD estimated, 2,000 tokens unpriced, written to" in answer.err
+        assert laptop.json("--task", "export", "--table", table, "--out", path)["unpriced_tokens"] == 2000
+
+
+def test_a_search_is_not_free_where_a_price_of_ones_own_does_not_name_it(laptop: Laptop) -> None:
+    """Anthropic's is the same for all of its models: 10 for 1000."""
+    (laptop.folder / "agent_os.ini").write_text("[price:nova]\nvendor = anthropic\ninput = 1\noutput = 1\n")
+    usage = {"input_tokens": 0, "output_tokens": 100, "server_tool_use": {"web_search_requests": 2}}
+    laptop.log(ONE, line("m1", model="nova", usage=usage))
+    assert laptop.collect()["claude_code"]["money"] == [{"basis": "estimated", "currency": "USD", "amount": "0.0201"}]
 
 
 def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
@@ -464,6 +506,34 @@ def test_what_was_priced_is_not_priced_again(laptop: Laptop) -> None:
     assert (days["2026-11-20"], days["2026-11-21"]) == ((200, 800_000), (100, 4_000_000))
     assert "0.008" in laptop.run("reprice", "--dry-run").out
     assert laptop.days("claude_code") == days
+
+
+def test_an_estimate_in_another_currency_is_told(laptop: Laptop) -> None:
+    """It is in no headline of dollars."""
+    (laptop.folder / "agent_os.ini").write_text(
+        "[price:ours]\nvendor = anthropic\ncurrency = EUR\ninput = 40\noutput = 1\n"
+    )
+    laptop.log(ONE, line("m1", output=0), line("m2", request="r2", model="ours", output=0))
+    found = laptop.collect()["claude_code"]
+    assert [(each["currency"], each["amount"]) for each in found["money"]] == [("EUR", "0.004"), ("USD", "0.0004")]
+    assert found["notes"] == ["amounts in EUR are kept apart from USD"]
+    assert laptop.days("claude_code")["2026-11-20"] == (200, 400_000)
+
+
+def test_a_price_that_is_used_is_no_newer_import(laptop: Laptop) -> None:
+    """Of two imports the newer one wins from its day on, also once a day before it was priced with the older one."""
+    for since, rate in (("2026-01-01", "1"), ("2026-11-20", "2")):
+        facts = {"vendor": "anthropic", "model": "ours", "from": since, "input": rate, "output": "0"}
+        path = laptop.folder / "list.json"
+        path.write_text(json.dumps({"form": "agent_os prices", "prices": [facts]}))
+        assert laptop.run("prices", "import", str(path)).code == 0
+        laptop.clock.sleep(1)
+    laptop.log(ONE, line("m1", model="ours", at="2026-11-19T00:00:00Z", output=0))
+    laptop.collect()
+    laptop.log(ONE, line("m2", request="r2", model="ours", output=0))
+    laptop.collect()
+    days = laptop.days("claude_code")
+    assert (days["2026-11-19"], days["2026-11-20"]) == ((100, 100_000), (100, 200_000))
 
 
 def test_what_a_log_saw_and_what_the_provider_reports_stand_side_by_side(
@@ -480,6 +550,19 @@ def test_what_a_log_saw_and_what_the_provider_reports_stand_side_by_side(
     assert "claude_code and anthropic may see the same traffic" in text
     bases = {(each["provider"], each["basis"]) for each in laptop.json("results")}
     assert bases == {("anthropic", "reported"), ("claude_code", "estimated")}
+
+
+def test_figures_by_hand_that_are_taken_back_hide_no_estimate(laptop: Laptop) -> None:
+    """While there are any they are the headline, whichever came first; an empty row of the day takes them back."""
+    laptop.log(ONE, line("m1", output=0))
+    laptop.collect()
+    file = laptop.folder / "costs.csv"
+    for text, headline in (("20", (100, 20 * 10**9)), ("", (100, 400_000))):
+        file.write_text(f"date,amount,currency\n2026-11-20,{text},USD\n")
+        assert laptop.run("import", "csv", str(file), "--provider", "claude_code", "--yes", app=False).code == 0
+        assert laptop.days("claude_code")["2026-11-20"] == headline
+        laptop.collect()
+        assert laptop.days("claude_code")["2026-11-20"] == headline
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -518,6 +601,15 @@ def test_what_is_no_instant_is_refused(text: Any) -> None:
         moment_of(text)
 
 
+def test_a_day_is_written_in_one_way() -> None:
+    """From 3.11 on Python reads the days of weeks, too."""
+    try:
+        day = moment_of("2025-W47-5T09:12:44Z")[0]
+    except ValueError:
+        day = "2025-11-21"
+    assert day == "2025-11-21"
+
+
 def test_the_order_in_which_copies_are_found_makes_no_difference() -> None:
     """All orders of a handful of copies of three answers, one of them a side chain's, come to the same."""
     from itertools import permutations
@@ -538,3 +630,89 @@ def test_the_order_in_which_copies_are_found_makes_no_difference() -> None:
         found.add(frozenset((each.at, each.is_side, each.group, each.counts) for each in known.events()))
     assert len(found) == 1
     assert sorted(each[3].output for each in found.pop()) == [4, 7, 9]
+
+
+def test_every_source_says_what_it_passed_over_once(laptop: Laptop) -> None:
+    """In the report, whichever source it was, and not on the way there as well."""
+    laptop.log(ONE, "no JSON", line("m1"))
+    laptop.log(".codex/sessions/2026/11/20/rollout-1.jsonl", "no JSON")
+    found = laptop.run("--task", "run_all", app=False)
+    for name in ("claude_code", "codex"):
+        assert f"{name}: passed over: 1 line that is no JSON" in found.out.splitlines()
+    assert "passed over" not in found.err
+
+
+def test_a_day_that_was_read_is_no_gap_though_the_tool_no_longer_keeps_it(laptop: Laptop) -> None:
+    """Files that outlived their time are collected: what stands in `results` is not lost."""
+    laptop.log(ONE, line("m1", at="2026-10-20T10:00:00Z"), line("m2", request="req_2"))
+    assert laptop.collect()["claude_code"]["days_missing"] == 0  # nobody had asked for the others while they were there
+    holes = [(each["since"], each["last"]) for each in laptop.json("gaps", "--task", "fetch_claude_code")]
+    assert holes == [("2026-10-18", "2026-10-19"), ("2026-10-21", "2026-10-22")]
+
+
+def test_the_folders_of_logs_are_settings_like_others(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`config` says what is set, and a source without a log who says that it lies there."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(laptop.user / "nowhere"))
+    told = {each["name"]: each for each in laptop.json("config")}
+    assert told["CLAUDE_CONFIG_DIR"]["value"] == str(laptop.user / "nowhere")
+    assert told["CODEX_HOME"]["source"] == "not set"
+    assert "" not in told
+    (state,) = [each["state"] for each in laptop.json("providers") if each["provider"] == "claude_code"]
+    assert state == ("disabled: there is no log at ~/nowhere/projects, where CLAUDE_CONFIG_DIR says that it is")
+
+
+def test_every_account_that_may_have_seen_the_same_traffic_is_named(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several accounts of a vendor report; which of them a log's requests were made with is not known."""
+    laptop.log(ONE, line("m1"))
+    with Sandbox(today="2026-11-22", clock=laptop.clock) as sandbox:
+        monkeypatch.setenv("ANTHROPIC_ADMIN_KEY", sandbox.anthropic_key)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", sandbox.anthropic_base_url)
+        ini = "[account:work]\nprovider = anthropic\nkey = env:ANTHROPIC_ADMIN_KEY\n"
+        (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
+        answer = laptop.run("--task", "run_all", app=False)
+    assert "claude_code and anthropic or work may see the same traffic: they stand side by side" in answer.out
+
+
+def test_results_are_added_up_by_whatever_is_asked_for(laptop: Laptop) -> None:
+    """By day, model and project; what has no price is said of the model it belongs to, and is never 0."""
+    laptop.log(ONE, line("m1"), line("m2", request="r2", at="2026-11-21T10:00:00Z", cwd="/home/u/blog"))
+    laptop.log(ONE, line("m3", request="r3", model="claude-unheard-of"))
+    told = laptop.run("--task", "run_all", app=False).out
+    assert "`results --by model,project` adds up by model and project." in told
+    assert "--by" not in laptop.run("--task", "run_all", app=False).out
+    assert laptop.run("results", "--by", "model", app=False).out.splitlines()[:3] == [
+        "provider     model              tokens      cost  currency  basis",
+        "claude_code  claude-opus-5-5       220    0.0012  USD       estimated",
+        "claude_code  claude-unheard-of     110  unpriced            estimated",
+    ]
+    by = laptop.json("results", "--by", "day,project", "--provider", "claude_code")
+    assert [(each["day"], each["project"], each["tokens"], each["unpriced_tokens"]) for each in by] == [
+        ("2026-11-20", "shop", 220, 110), ("2026-11-21", "blog", 110, 0),
+    ]  # fmt: skip
+    assert by[1]["money"] == [{"currency": "USD", "amount": "0.0006"}]
+    assert "--by knows day, month, model" in laptop.run("results", "--by", "colour", app=False).err
+
+
+def test_what_a_source_needs_is_told_within_the_width_of_the_terminal(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of a log also how to say that it lies elsewhere."""
+    monkeypatch.setattr("agent_os.commands.providers.terminal_width", lambda: 60)
+    told = laptop.run("providers", app=False).out
+    assert "\n  elsewhere  CLAUDE_CONFIG_DIR names other folders," in told
+    assert all(len(each) <= 60 or "https://" in each for each in told.partition("\n\nWhat has no API")[0].splitlines())
+
+
+def test_what_had_no_price_was_not_0_before(laptop: Laptop) -> None:
+    """What is unpriced says how it gets a price for its days, and what `reprice` makes of it is told from nothing."""
+    laptop.log(ONE, line("m1", model="claude-unheard-of"))
+    laptop.collect()
+    told = laptop.run("prices", "check", app=False).out
+    assert "give these a price from their first day on" in told
+    assert "--valid-from DAY; then `reprice`" in told
+    ini = "[price:claude-unheard-of]\nvendor = anthropic\ninput = 1\noutput = 2\n"
+    (laptop.folder / "agent_os.ini").write_text(ini, encoding="utf-8")
+    told = laptop.run("reprice", "--dry-run", app=False).out
+    assert told.endswith("\nunpriced would become 0.00012 USD\n110 tokens had no price before\n")

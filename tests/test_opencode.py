@@ -215,7 +215,7 @@ def test_only_what_changed_is_read_again(logs: Logs, store: Store) -> None:
     """An answer that grew, and a new one; a row that did not change is not looked at, even if somebody broke it."""
     store.put("msg_0", message(AT - 100, tokens(-1, 0, 0, 0, 0)))
     store.put("msg_1", message(used=tokens(1, 0, 0, 1, 0, 2)), changed=AT + 10)
-    assert logs.read("opencode")["notes"] == ["passed over: 1 answers whose figures cannot be"]
+    assert logs.read("opencode")["notes"] == ["passed over: 1 answer with impossible figures"]
     store.db.execute(
         "UPDATE message SET data = ?, time_updated = ? WHERE id = 'msg_1'", (json.dumps(message()), AT + 50)
     )
@@ -311,7 +311,7 @@ def test_a_locked_database_is_told_and_the_rest_collected(logs: Logs) -> None:
     locked.put("msg_1", message())
     other.put("msg_2", message(LATER, SECOND), at=LATER)
     locked.db.execute("BEGIN EXCLUSIVE")
-    assert logs.read("opencode")["notes"] == ["passed over: 1 databases that are in use and locked"]
+    assert logs.read("opencode")["notes"] == ["passed over: 1 database that is in use and locked"]
     locked.db.execute("COMMIT")
     assert logs.read("opencode")["notes"] == []
     assert logs.sums("opencode") == SUMS
@@ -336,8 +336,8 @@ def test_what_is_no_database_is_told_and_the_rest_collected(logs: Logs, store: S
     other.executescript("CREATE TABLE message(id, data); INSERT INTO message VALUES ('msg_7', '{}');")
     other.close()
     assert logs.read("opencode")["notes"] == [
-        "passed over: 3 answers whose figures cannot be",
-        "passed over: 1 databases that cannot be read",
+        "passed over: 3 answers with impossible figures",
+        "passed over: 1 database that cannot be read",
     ]
     assert logs.sums("opencode") == SUMS
 

@@ -611,16 +611,21 @@ def keep(db, prices, origin):
         PriceStore(db).keep(prices, origin)
 
 
+def take_in(db, *prices):
+    with db.atomic():
+        PriceStore(db).take_in(prices)
+
+
 def test_the_newest_import_is_first(db):
     """What is imported again is new again; what lines were priced with stays, and is no import until it is one."""
     first, second = price(input="1"), price(input="2")
     keep(db, [first, price(input="3")], "shipped")
-    keep(db, [first], "imported")
+    take_in(db, first)
     db.clock.pass_by(1)
-    keep(db, [second], "imported")
+    take_in(db, second)
     assert PriceStore(db).imported() == [second, first]
     db.clock.pass_by(1)
-    keep(db, [first], "imported")
+    take_in(db, first)
     keep(db, [first, second], "shipped")
     assert PriceStore(db).imported() == [first, second]
     assert PriceStore(db).by_ids([first.id, second.id, "gone"]) == {first.id: first, second.id: second}

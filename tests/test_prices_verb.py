@@ -88,9 +88,10 @@ def test_one_model_is_shown_in_full(home):
     ]
     assert home.json("prices", "claude-haiku-4-5") == [
         {
-            "id": "anthropic/claude-haiku-4-5@#de1ca7e0", "origin": "shipped", "vendor": "anthropic",
+            "id": "anthropic/claude-haiku-4-5@#918f2dc4", "origin": "shipped", "vendor": "anthropic",
             "model": "claude-haiku-4-5", "input": "1", "output": "5", "cache_read": "0.1", "cache_write_5m": "1.25",
-            "cache_write_1h": "2", "tiers": {"batch": "0.5"}, "source": "LiteLLM (PyPI wheel 1.110.2)",
+            "cache_write_1h": "2", "web_search": "10", "tiers": {"batch": "0.5"},
+            "source": "LiteLLM (PyPI wheel 1.110.2)",
             "source_date": "2026-11-26", "licence": "MIT",
         }
     ]  # fmt: skip
@@ -239,6 +240,7 @@ def test_a_dry_import_keeps_nothing(home):
     assert answer.out.splitlines() == [
         "new      acme/road: input 3.00, output 20.00",
         "would be imported: 1 new, 0 changed; 0 unchanged",
+        "new prices hold from 2026-11-22 on: --valid-from DAY is for earlier days, `reprice` for what is stored",
     ]
     assert home.files().keys() - before <= {"agent.log"}
 
@@ -297,7 +299,7 @@ def test_reprice_first_says_what_would_be_different(home):
         ["claude_code", "anthropic", "claude-opus-5-5", "input", "1", "2,000,000", "8.00", "USD", "6.00"],
         ["claude_code", "anthropic", "claude-opus-5-5", "output", "1", "10", "0.0002", "USD", "0.0002"],
     ]
-    assert answer.out.splitlines()[4:] == ["would be 8.00 USD, then 6.50", "500,000 tokens had no price before"]
+    assert answer.out.splitlines()[4:] == ["8.00 USD would become 6.50 USD", "500,000 tokens had no price before"]
     assert (home.rows("SELECT * FROM result_lines"), home.rows("SELECT * FROM runs")) == before
     found = home.json("reprice", "--dry-run", "--until", "2026-11-21")
     assert [(each["kind"], each["old_amount"], each["new_amount"]) for each in found["changes"]] == [
@@ -317,7 +319,7 @@ def test_reprice_replaces_the_estimates_as_a_run_of_its_own(home):
         ("2026-11-21", 500_000, None, "estimated", 500_000),
     ]
     assert home.run("reprice").out.splitlines()[-2:] == [
-        "was 8.00 USD, now 6.50", "500,000 tokens had no price before",
+        "8.00 USD became 6.50 USD", "500,000 tokens had no price before",
     ]  # fmt: skip
     assert home.rows(days) == [
         ("2026-11-19", 1_000_000, 4 * DOLLAR, "estimated", 0),

@@ -1,11 +1,13 @@
 """Text for people: nothing a name holds may steer a terminal or a spreadsheet, and columns line up."""
 
 import sys
+from os import terminal_size
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_os.commands import emit_table
 from agent_os.core.text import columns, cut, nearest, plural, safe, span, table, thousands
 
 UNSAFE = [
@@ -182,3 +184,10 @@ def test_a_mistyped_word_finds_its_neighbour():
     assert nearest("EXPORT", choices) == "export"
     assert nearest("xyzzy", choices) is None
     assert nearest("", []) is None
+
+
+def test_a_terminal_that_was_never_told_its_width_cuts_nothing(monkeypatch, capfd):
+    """Some (of `docker run -t`, of editors) say that they have 0 columns."""
+    monkeypatch.setattr("os.get_terminal_size", lambda _: terminal_size((0, 0)))
+    emit_table(["a", "what was said"], [["1", "all of it"]])
+    assert capfd.readouterr().out == "a  what was said\n1  all of it\n"

@@ -73,12 +73,16 @@ def drop_output() -> None:
             os.close(null)
 
 
+def terminal_width() -> Optional[int]:
+    """The columns of the terminal; None where there is none, or one that was never told its width and says 0."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout else None
+    except (OSError, ValueError):
+        return None
+
+
 def emit_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> None:
     """Print a table, not wider than the terminal where there is one."""
     from ..core.text import table
 
-    try:
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout else None
-    except (OSError, ValueError):
-        width = None
-    emit(table(header, rows, right=right, width=width))
+    emit(table(header, rows, right=right, width=terminal_width()))

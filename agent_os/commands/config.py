@@ -26,6 +26,8 @@ def execute(args: Arguments) -> int:
     names = set(settings.names())
     for collector in load():
         names.update((*collector.needs, *collector.settings, collector.base_url[0]))
+        names.add(getattr(collector, "folder_setting", ""))  # of a local log: where it lies
+    names.discard("")
     rows = [("home", settings.home, "flag" if args.home else "AGENT_OS_HOME or the current directory")]
     for name in sorted(names):
         value, source = settings.find(name)

@@ -47,7 +47,8 @@ def execute(args: Arguments) -> int:
         )
         codes.append(_step("Everything as CSV.", home, task="export", out=os.path.join(home, "demo.csv")))
         codes.append(_prove(home, sandbox, today))
-    emit("Now with your own figures: put a key into .env and run: ./agent_os.pyz --task run_all")
+    emit("Now with your own figures: ./agent_os.pyz --task run_all reads the logs of your coding tools;")
+    emit("with a key in .env it asks the providers what they really charged.")
     return exits.worst(codes)
 
 

@@ -51,7 +51,8 @@ def execute(args: Arguments) -> int:
     if args.out != "-":
         with work_done():
             if args.json:
-                emit_json({"path": path, "rows": totals.rows, "sums": sums(totals)})
+                unpriced = totals.unpriced_tokens
+                emit_json({"path": path, "rows": totals.rows, "sums": sums(totals), "unpriced_tokens": unpriced})
             else:
                 emit(path)
     return exits.OK
@@ -96,8 +97,11 @@ def sums(totals: Totals) -> list[dict[str, str]]:
 
 
 def summed(totals: Totals) -> str:
-    """An export in one line."""
-    from ..core.text import plural
+    """An export in one line; an estimate that lacks prices is a lower bound."""
+    from ..core.text import plural, thousands
 
-    money = ", ".join(f"{each['amount']} {each['currency']} {each['basis']}" for each in sums(totals))
-    return plural(totals.rows, "row") + (f", {money}," if money else "")
+    unpriced = totals.unpriced_tokens
+    told = [f"{each['amount']} {each['currency']} {each['basis']}" for each in sums(totals)]
+    told = [f"≥ {text}" if unpriced and text.endswith(" estimated") else text for text in told]
+    told += [f"{thousands(unpriced)} tokens unpriced"] if unpriced else []
+    return ", ".join([plural(totals.rows, "row"), *told]) + ("," if told else "")

@@ -87,8 +87,9 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
         if first is None and collector.disabled and not collector.is_expected:
             return []  # nobody has it, and nobody ever had
         span = order.span(today=today, first=first)
+        reads = collector.known(store, span, today=today)
         return holes_of_collector(
-            collector, rows, reads=store.reads(task.name, span), span=span, today=today,
+            collector, rows, reads=reads, span=span, today=today,
             reach=add_days(today, -CATCH_UP_DAYS), is_alive=is_alive,
         )  # fmt: skip
     missing = [name for name in task.needs if not home.settings.get(name)]

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from ..core.figures import Bad, Figures
     from ..core.headings import Headings
@@ -77,7 +77,7 @@ def execute(args: Any) -> int:
         headings = settle(args, home, sheet)
         figures = read(args, home, sheet, headings)
     if figures.bad_rows and not args.skip_bad:
-        return refuse(args, sheet.name, figures)
+        refuse(args, sheet.name, figures)
     return store(args, home, sheet, headings, figures)
 
 
@@ -93,7 +93,7 @@ def check(args: Any) -> str:
         if value and not (is_name(value) and value == value.lower()):
             raise UsageError(f"{option} {value[:60]!r} is no name", hint="use small letters, digits, _, - and .")
     if not args.provider:
-        raise UsageError("whose figures are these?", hint="say --provider NAME, as in --provider mistral")
+        raise UsageError("it is not said whose figures these are", hint="say --provider NAME, as in --provider mistral")
     if args.currency:
         try:
             args.currency = money.currency(args.currency)
@@ -119,9 +119,10 @@ def read(args: Any, home: Home, sheet: Sheet, headings: Headings) -> Figures:
     return figures
 
 
-def refuse(args: Any, name: str, figures: Figures) -> int:
+def refuse(args: Any, name: str, figures: Figures) -> NoReturn:
     """Say which rows are bad; nothing is stored."""
-    from ..core.text import plural
+    from ..core.errors import PermanentError
+    from ..core.text import plural, thousands
 
     lines = [line_of(bad) for bad in figures.bad]
     more = figures.bad_rows - len(lines)
@@ -129,11 +130,10 @@ def refuse(args: Any, name: str, figures: Figures) -> int:
         emit_json({"stored": False, "rows": figures.rows, "bad_rows": figures.bad_rows, "bad": as_json(figures.bad)})
     else:
         emit("\n".join(lines) + (f"\nand {plural(more, 'bad row')} more" if more else ""))
-        emit(
-            f"nothing of {name} was stored: {plural(figures.bad_rows, 'bad row')} of {figures.rows}; correct them, or"
-            " leave them out with --skip-bad"
-        )
-    return exits.FAILED
+    raise PermanentError(
+        f"nothing of {name} was stored: {plural(figures.bad_rows, 'bad row')} of {thousands(figures.rows)}",
+        hint="correct them, or leave them out with --skip-bad",
+    )
 
 
 def line_of(bad: Bad) -> str:
@@ -169,7 +169,7 @@ def store(args: Any, home: Home, sheet: Sheet, headings: Headings, figures: Figu
             figures, provider=args.provider, report=report, observed_at=iso(args.clock.now()), notes=notes
         )
         run_id = post(home, batch, task=imports.TASK, state=memory(args, sheet.header, headings))[0]
-    for told in told_apart(home, args.provider, figures):
+    for told in (*told_apart(home, args.provider, figures), *imports.hidden(figures)):
         home.log.warning("import.apart", told)
     for warning in changes.warnings[:MOST_WARNINGS]:
         home.log.warning("import.less", warning)
@@ -205,7 +205,7 @@ def told_apart(home: Home, provider: str, figures: Figures) -> list[str]:
     reports = provider in NAMES
     if not reports and os.path.exists(home.db_path):
         reports = "reported" in {basis for basis, _, _ in home.store().sums(provider, window_of(figures.days))[-1]}
-    return [f"{provider} also reports by itself: imported figures are shown apart, never added"] if reports else []
+    return [f"{provider} has figures of its own, too: imported ones are shown apart, never added"] if reports else []
 
 
 def show(args: Any, sheet: Sheet, figures: Figures, changes: Changes) -> None:
@@ -215,7 +215,8 @@ def show(args: Any, sheet: Sheet, figures: Figures, changes: Changes) -> None:
     whose = args.provider + (f" ({args.account})" if args.account else "")
     days = figures.days
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    emit(f"{whose}: {plural(figures.rows, 'row')} of {sheet.name}, {plural(len(days), 'day')} ({span})")
+    taken = plural(figures.rows - figures.bad_rows, "row")
+    emit(f"{whose}: {taken} of {sheet.name}, {plural(len(days), 'day')} ({span})")
     for unit, figure in sums(figures.records).items():
         emit(f"  {figure} {unit}")
     for note in figures.notes:

@@ -195,7 +195,8 @@ def check(args: Any, home: Home, store: Optional[Store]) -> int:
     if unpriced:
         header = ("provider", "vendor", "unpriced model", "tokens", "first day", "last day")
         emit_table(header, [(*row[:3], thousands(row[3]), *row[4:]) for row in unpriced], right={3})
-        emit("give these a price: [price:MODEL] in agent_os.ini, or prices import FILE; what is priced then stays so")
+        emit("give these a price from their first day on: [price:MODEL] in agent_os.ini, or prices import FILE")
+        emit("--valid-from DAY; then `reprice`. What is priced stays so.")
     if not faults and not unpriced:
         emit("nothing is unpriced, and the book has no fault")
     emit(f"the shipped prices are of {told}, {plural(age, 'day')} ago")
@@ -225,7 +226,7 @@ def take_in(args: Any, path: str) -> int:
 
         db = home.store(write=True).db
         with db.atomic():
-            PriceStore(db).keep([*new, *(price for _, price in changed)], "imported")
+            PriceStore(db).take_in([*new, *(price for _, price in changed)])
     if args.json:
         emit_json(
             {
@@ -239,6 +240,9 @@ def take_in(args: Any, path: str) -> int:
     left = f"; {plural(len(found.left_out), 'model')} left out (--json says why)" if found.left_out else ""
     done = "would be imported" if args.dry_run else "imported"
     emit(f"{done}: {len(new)} new, {len(changed)} changed; {unchanged} unchanged{left}")
+    since = min((price.valid_from for price in new), default="")
+    if since:
+        emit(f"new prices hold from {since} on: --valid-from DAY is for earlier days, `reprice` for what is stored")
     return exits.OK
 
 

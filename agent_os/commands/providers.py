@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import exits
-from . import add_app, emit, emit_json
+from . import add_app, emit, emit_json, terminal_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def as_json(collector: Collector, stored: Coverage) -> dict[str, Any]:
         "fresh": collector.fresh,
         "keys": list(collector.needs),
         "key_help": collector.key_help,
+        "folders": getattr(collector, "folder_setting", "") or None,
         **days_of(stored.get(collector.name)),
     }
 
@@ -90,7 +91,7 @@ def imported(name: str, stored: Coverage) -> dict[str, Any]:
     return {
         "provider": name, "task": None, "state": "figures by hand (import csv)", "is_ready": False,
         "basis": stored[name][0], "gives": "what was imported", "history_days": None, "fresh": "", "keys": [],
-        "key_help": "", **days_of(stored[name]),
+        "key_help": "", "folders": None, **days_of(stored[name]),
     }  # fmt: skip
 
 
@@ -109,6 +110,7 @@ def text_of(each: dict[str, Any]) -> str:
     stored = f"{plural(each['days'], 'day')}, {each['first_day']} to {each['last_day']}" if each["days"] else "nothing"
     facts = (
         ("state", each["state"]),
+        ("elsewhere", each["folders"] and f"{each['folders']} names other folders, separated by commas"),
         ("gives", each["gives"]),
         ("money is", kinds[each["basis"]]),
         ("goes back", f"{plural(back, 'day')}; older ones are lost" if back else "as far as there is anything"),
@@ -122,12 +124,13 @@ def text_of(each: dict[str, Any]) -> str:
 
 
 def wrapped(title: str, text: str) -> str:
-    """A fact under its title, no line longer than a page is wide."""
+    """A fact under its title, no line longer than a page, or the terminal, is wide."""
     from textwrap import fill
 
     from ..core.text import safe
 
+    width = min(terminal_width() or WIDTH, WIDTH)
     return fill(
-        safe(text), WIDTH, initial_indent=f"  {title:{_INDENT - 2}}", subsequent_indent=" " * _INDENT,
+        safe(text), width, initial_indent=f"  {title:{_INDENT - 2}}", subsequent_indent=" " * _INDENT,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip

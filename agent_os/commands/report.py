@@ -133,10 +133,18 @@ def show_collectors(units: Sequence[Unit]) -> None:
             emit(f"{unit.provider}: {unit.error}")
     if absent and units[0] not in absent:
         emit(f"not set up: {', '.join(sorted(unit.provider for unit in absent))} (`providers` tells how)")
-        for note in unit.notes:
-            emit(f"{unit.provider}: {note}")
-    for line in beside([unit.collector for unit in units if unit.span and unit.collector]):
+    for line in remarks(units):
         emit(line)
+
+
+def remarks(units: Sequence[Unit]) -> list[str]:
+    """What has to be known of the figures: what was passed over, what estimates are, and where there is more."""
+    ordered = sorted(units, key=lambda unit: unit.provider)
+    lines = [f"{unit.provider}: {note}" for unit in ordered for note in unit.notes]
+    lines += beside([unit.collector for unit in units if unit.span and unit.collector])
+    if any(unit.new_days and unit.collector and unit.collector.is_local for unit in units):
+        lines.append("`results` has every day; `results --by model,project` adds up by model and project.")
+    return lines
 
 
 def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:
@@ -153,10 +161,14 @@ def money_text(money: Sequence[tuple[str, str, int]], unpriced: int = 0) -> str:
 
 def beside(collectors: Sequence[Collector]) -> list[str]:
     """What has to be known of estimates that stand beside figures that a provider reports."""
-    reported = {each.vendor: each.name for each in collectors if each.basis == "reported"}
+    reported: dict[str, list[str]] = {}
+    for each in collectors:
+        if each.basis == "reported":
+            reported.setdefault(each.vendor, []).append(each.name)
     estimates = [each for each in collectors if each.basis == "estimated"]
     lines = [
-        f"{each.name} and {reported[each.vendor]} may see the same traffic: they stand side by side, never added."
+        f"{each.name} and {' or '.join(sorted(reported[each.vendor]))} may see the same traffic: they stand side by"
+        " side, never added."
         for each in estimates
         if each.vendor in reported
     ]

@@ -135,13 +135,15 @@ def show(differences: Sequence[Difference], *, is_dry: bool) -> None:
         for each in differences
     ]  # fmt: skip
     emit_table(header, rows, right={4, 5, 6, 7})
-    sums: dict[str, list[int]] = {}
+    sums: dict[str, list[Optional[int]]] = {}
     for each in differences:
         for place, currency, nano in ((0, each.old_currency, each.old_nano), (1, each.new_currency, each.new_nano)):
             if nano is not None:
-                sums.setdefault(currency, [0, 0])[place] += nano
+                known = sums.setdefault(currency, [None, None])
+                known[place] = (known[place] or 0) + nano
     tokens = sum(each.tokens for each in differences if each.old_nano is None and each.new_nano is not None)
     for currency, (old, new) in sorted(sums.items()):
-        emit(f"{'would be' if is_dry else 'was'} {shown(old)} {currency}, {'then' if is_dry else 'now'} {shown(new)}")
+        before, after = ("unpriced" if nano is None else f"{shown(nano)} {currency}" for nano in (old, new))
+        emit(f"{before} {'would become' if is_dry else 'became'} {after}")
     if tokens:
         emit(f"{plural(tokens, 'token')} had no price before")

@@ -12,7 +12,7 @@ from . import work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..arguments import Arguments
     from ..core.collector import Collector
@@ -124,7 +124,7 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
             (collector.name if collector else name, reason, _missing(collector) if collector else missing[0])
         )
     is_about_all = len(targets) > 1 and set(targets) <= set(setup.collectors)
-    if is_about_all and _was_read(setup, home):
+    if _was_read(setup.collectors if is_about_all else targets, setup, home):
         return  # a log that is empty now: there is nothing new, and nothing wrong
     if is_about_all:
         raise ConfigError(
@@ -146,12 +146,13 @@ def _missing(collector: Collector) -> str:
     return wanted[0] if wanted else ""
 
 
-def _was_read(setup: Setup, home: Home) -> bool:
-    """Whether a log of this machine was ever read into this home."""
-    if not os.path.exists(home.db_path):
+def _was_read(names: Iterable[str], setup: Setup, home: Home) -> bool:
+    """Whether any of these is a log of this machine that was read into this home before."""
+    logs = [name for name in names if name in setup.collectors and setup.collectors[name].is_local]
+    if not logs or not os.path.exists(home.db_path):
         return False
     with home.reading() as store:
-        return any(store.first_day(name) for name, each in setup.collectors.items() if each.is_local)
+        return any(store.first_day(name) for name in logs)
 
 
 def code_of(units: Sequence[Unit]) -> int:

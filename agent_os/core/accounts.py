@@ -62,6 +62,8 @@ def _account(
             task.fault(f"{option[:40]} is no option" + (f"; did you mean {close}?" if close else ""))
     if "path" in options and not kind.is_local:
         task.fault(f"path means nothing to {provider}, which reads no folder")
+    if kind.is_local and not options.get("path", "").strip():
+        task.fault(f"it has no path; without one it would count what {provider} counts")
     needs = _needs(task, section, options, kind)
     own_url = options.get("base_url", "").strip()
     doc = options.get("doc", "").strip() or f"The account {name[:LONGEST_NAME]} of {provider}."

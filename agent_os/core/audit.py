@@ -164,7 +164,8 @@ class _Headlines:
     def _wrong(self, row: Sequence[Any], lines: Headline) -> str:
         """What is wrong with a headline, in words; "" for one that is what its lines and its batch come to."""
         tokens, cost, _, nano, currency, basis, _, _, unpriced = row[4:]
-        if basis not in BASES or any(BASES.index(each) < BASES.index(basis) for each in lines.bases):
+        best = min(lines.bases, key=BASES.index, default=basis)
+        if basis not in BASES or BASES.index(best) < BASES.index(basis) or (basis == "imported" != best):
             return f"its basis is {basis}, that of its lines {', '.join(lines.bases)}"
         figures = lines.at(basis, currency=currency)
         if figures != (tokens, nano, currency, basis, unpriced):
@@ -184,9 +185,18 @@ class _Headlines:
             return f"it says {raw}; that is not where it comes from"
         if (run_id, updated_at) != batch[1:]:
             return f"it says that run {run_id} brought it at {updated_at}; its batch is of {batch[1]}, {batch[2]}"
-        if status != status_of(day, updated_at[:10]):
+        if status != status_of(day, updated_at[:10]) and not self._was(status, provider, day, before=batch[0]):
             return f"its day is {status}, and was {status_of(day, updated_at[:10])} when it was read"
         return ""
+
+    def _was(self, status: str, provider: str, day: str, *, before: int) -> bool:
+        """Whether an earlier batch has left the day with this status: one of a lesser basis does not change it."""
+        rows = self._db.run(
+            "SELECT DISTINCT substr(observed_at, 1, 10) FROM batches WHERE provider = ? AND window_start <= ?"
+            " AND window_end > ? AND id < ?",
+            (provider, day, day, before),
+        )
+        return any(status_of(day, read_on) == status for (read_on,) in rows)
 
 
 def _digest(packed: object) -> str:
@@ -207,5 +217,6 @@ def _digest(packed: object) -> str:
 
 
 def _told(tokens: object, nano: object, currency: str, basis: str, unpriced: object) -> str:
-    more = f", {unpriced} unpriced" if unpriced else ""
-    return f"{tokens} tokens{more} and {'no known cost' if nano is None else f'{nano} nano {currency}'} {basis}"
+    counted = "unknown tokens" if tokens is None else f"{tokens} tokens"
+    more = f" ({unpriced} unpriced)" if unpriced else ""
+    return f"{counted}{more} and {'no known cost' if nano is None else f'{nano} nano {currency}'} {basis}"

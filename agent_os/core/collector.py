@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .days import Window
     from .http_client import HttpClient, Reply
     from .model import Batch, Page, Record
+    from .store import Store
 
 _LACKING = (403, 404)
 
@@ -42,6 +43,7 @@ class Collector:
     vendor = ""  # whose models it is about; what others say of the same vendor may be the same traffic
     basis = "reported"  # what kind of money it gives
     is_expected = False  # whether every run says that it is not set up; else only whoever asks is told
+    tells_open_day = True  # whether it answers for a day that is not over, of which nothing is missing otherwise
     is_local = False  # whether it reads what is on this machine: without a key, without a request
     pause_seconds = 0.0  # between two requests, where so many a minute are taken
     refused: tuple[int, ...] = (401, 403)  # statuses that say: not with this key
@@ -100,6 +102,11 @@ class Collector:
     def lost_on(self, day: str) -> str:
         """The day from which on the provider no longer answers for `day`; `""` where it forgets nothing."""
         return "" if self.history_days is None else add_days(day, self.history_days + 1)
+
+    def known(self, store: Store, span: Window, *, today: str) -> set[str]:
+        """The days of the span of which nothing is missing: they were read, told of by a log, or are not over yet."""
+        days = {*store.reads(self.task, span), *(store.told(self.name, span) if self.is_local else ())}
+        return days if self.tells_open_day else {*days, today}
 
     @property
     def requests(self) -> int:
@@ -293,9 +300,7 @@ class Collector:
         held, records = set(days), records + totals.records()
         records = [record for record in records if record.date in held and record.report in answered]
         check(self.name, records)
-        foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
-        if foreign:
-            self.notes.append(f"amounts in {', '.join(foreign)} are kept apart from {self.currency}")
+        self._note_foreign(records)
         return Batch(
             provider=self.name,
             task=self.task,
@@ -308,6 +313,12 @@ class Collector:
             currency=self.currency,
             notes=list(self.notes),
         )
+
+    def _note_foreign(self, records: Iterable[Record]) -> None:
+        """Say which currencies there are that a headline does not show."""
+        foreign = sorted({record.currency for record in records if record.currency} - {self.currency})
+        if foreign:
+            self.notes.append(f"amounts in {', '.join(foreign)} are kept apart from {self.currency}")
 
     def _refuse_missing(self, subject: str, missing: Sequence[str]) -> None:
         """A day that is over must be answered, if only with nothing."""

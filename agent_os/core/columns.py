@@ -65,7 +65,7 @@ class Table(NamedTuple):
     order: str
     day: str
     each: str = ""
-    sums: tuple[str, str, str, str] = ("NULL", "''", "''", "NULL")  # nano, currency, basis, tokens
+    sums: tuple[str, str, str, str, str] = ("NULL", "''", "''", "NULL", "NULL")  # see `Totals`
 
     @property
     def csv_line(self) -> str:
@@ -88,6 +88,7 @@ def _columns(names: str) -> tuple[Column, ...]:
 
 _COST_NANO = Column("cost", "money", "cost_nano")
 _AMOUNT_NANO = Column("cost", "money", "amount_nano")
+_IS_UNPRICED = "price = '' AND basis = 'estimated' AND unit = 'tokens' AND kind = 'usage'"
 
 TABLES = {
     "results": Table(
@@ -101,7 +102,7 @@ TABLES = {
         rows="FROM results",
         order="date, provider",
         day="date",
-        sums=("cost_nano", "currency", "basis", "tokens"),
+        sums=("cost_nano", "currency", "basis", "tokens", "unpriced_tokens"),
     ),
     # No index has the order of the lines, and none is worth its weight: day by day, a sort is small. The index is named
     # so that no planner, whatever its statistics, sorts the whole table instead.
@@ -120,7 +121,7 @@ TABLES = {
         order="{line}",
         day="date",
         each="SELECT DISTINCT date, provider FROM result_lines INDEXED BY result_lines_now WHERE superseded_at IS NULL",
-        sums=("amount_nano", "currency", "basis", "NULL"),
+        sums=("amount_nano", "currency", "basis", "NULL", f"CASE WHEN {_IS_UNPRICED} THEN quantity END"),
     ),
     "runs": Table(
         columns=(

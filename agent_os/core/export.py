@@ -39,12 +39,13 @@ class Totals:
     """What an export held, added up from the stored integers and never from the text that was written.
 
     `cost_nano` maps (currency, basis) to 10^-9 of the unit: neither currencies nor bases are added together. Unknown
-    amounts are in no sum. `tokens` is 0 for tables that have none.
+    amounts are in no sum. `tokens` is 0 for tables that have none; `unpriced_tokens` are in no money.
     """
 
     rows: int = 0
     cost_nano: dict[tuple[str, str], int] = field(default_factory=dict)
     tokens: int = 0
+    unpriced_tokens: int = 0
 
 
 def format_file_name(table: str, format: str, moment: datetime) -> str:  # noqa: A002 - the command line's word
@@ -96,7 +97,7 @@ def _rows(
     since: Optional[str],
     until: Optional[str],
 ) -> Iterator[tuple[Any, ...]]:
-    """(line, nano, currency, basis, tokens) of every row, in the order of the table.
+    """(line, nano, currency, basis, tokens, unpriced tokens) of every row, in the order of the table.
 
     The order is an outermost ORDER BY, which SQL guarantees; lines are never joined by an aggregate inside SQLite,
     whose order is only a habit. Both formats share it. All SQL here is made of constants; values are bound.
@@ -166,7 +167,7 @@ def _damaged(message: str) -> StoreError:
 
 
 def _add(totals: Totals, rows: Sequence[tuple[Any, ...]]) -> None:
-    _, nanos, currencies, bases, tokens = zip(*rows)
+    _, nanos, currencies, bases, tokens, unpriced = zip(*rows)
     costs = totals.cost_nano
     # Nearly every block has one currency and one basis: then the adding is one call.
     if currencies.count(currencies[0]) == bases.count(bases[0]) == len(rows):
@@ -178,6 +179,7 @@ def _add(totals: Totals, rows: Sequence[tuple[Any, ...]]) -> None:
             if known:
                 costs[currency, basis] = costs.get((currency, basis), 0) + sum(known)
         totals.tokens += sum([count for count in tokens if count is not None])
+        totals.unpriced_tokens += sum([count for count in unpriced if count is not None])
     except TypeError as error:
         raise _damaged("export: an amount or a number of tokens is stored as text") from error
     totals.rows += len(rows)

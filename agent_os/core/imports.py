@@ -92,6 +92,22 @@ def totals(records: Collection[Record]) -> dict[str, int]:
     return found
 
 
+def hidden(figures: Figures) -> list[str]:
+    """A sentence where days have amounts in several currencies: a headline has one, and none is ever added."""
+    codes: dict[str, set[str]] = {}
+    for record in figures.records:
+        if record.kind == "cost":
+            codes.setdefault(record.date, set()).add(record.currency)
+    count = sum(len(each) > 1 for each in codes.values())
+    if not count:
+        return []
+    have = "has" if count == 1 else "have"
+    return [
+        f"{plural(count, 'day')} {have} amounts in several currencies: `results` shows one of them,"
+        " `--task export --table lines` all"
+    ]
+
+
 def batch_of(figures: Figures, *, provider: str, report: str, observed_at: str, notes: Sequence[str]) -> Batch:
     """The figures as a batch that replaces their days."""
     codes = sorted({record.currency for record in figures.records if record.kind == "cost"})

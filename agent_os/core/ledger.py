@@ -57,28 +57,37 @@ class Headline:
             figures = self.bases[record.basis] = Figures()
         figures.add(record)
 
-    def of(self, *, basis: str, currency: str, before: tuple[str, str]) -> tuple[int, Optional[int], str, str, int]:
+    def of(
+        self, *, basis: str, currency: str, before: tuple[str, str]
+    ) -> tuple[Optional[int], Optional[int], str, str, int]:
         """(tokens, cost_nano, currency, basis, unpriced tokens) of a day that a source of this basis answered.
 
-        `before`: currency and basis of what stood there: a better basis stays, also where it has no line.
+        `before`: currency and basis of what stood there: a better basis stays, also where it has no line; but not one
+        by hand that was taken back, where there is anything else.
         """
         best = min((basis, before[1], *self.bases), key=_rank)
+        if best == "imported" and self.bases:
+            best = min(self.bases, key=_rank)
         return self.at(best, currency=currency if best == basis else before[0])
 
-    def at(self, basis: str, *, currency: str) -> tuple[int, Optional[int], str, str, int]:
+    def at(self, basis: str, *, currency: str) -> tuple[Optional[int], Optional[int], str, str, int]:
         """The same where it is known which basis makes the headline. `currency`: the source's own."""
         figures = self.bases.get(basis) or Figures()
         code, nano = figures.main(currency)
-        is_unknown = not figures.money and (figures.unpriced or (basis == "imported" and figures.tokens))
-        return figures.tokens, None if is_unknown else nano, code, basis, figures.unpriced
+        is_unknown = not figures.money and (figures.unpriced or (basis == "imported" and figures.has_usage))
+        tokens: Optional[int] = figures.tokens
+        if basis == "imported" and not figures.has_usage:  # money alone: tokens are as others tell, or unknown
+            tokens = next((each.tokens for each in self.bases.values() if each.has_usage), None)
+        return tokens, None if is_unknown else nano, code, basis, figures.unpriced
 
 
 class Figures:
     """Tokens, and money by currency in 10^-9 units, of one basis; `unpriced` tokens are in no money."""
 
-    __slots__ = ("money", "tokens", "unpriced")
+    __slots__ = ("has_usage", "money", "tokens", "unpriced")
 
     def __init__(self) -> None:
+        self.has_usage = False
         self.tokens = 0
         self.unpriced = 0
         self.money: dict[str, int] = {}
@@ -87,7 +96,9 @@ class Figures:
         """Count one line in."""
         if record.kind == "cost":
             self.money[record.currency] = self.money.get(record.currency, 0) + (record.amount_nano or 0)
-        elif record.unit == "tokens" and isinstance(record.quantity, int):
+            return
+        self.has_usage = True
+        if record.unit == "tokens" and isinstance(record.quantity, int):
             self.tokens += record.quantity
             if record.basis == "estimated" and not record.price:
                 self.unpriced += record.quantity
@@ -128,7 +139,8 @@ class Ledger:
             headlines[record.date].add(record)
         change = Change(added=len(added), closed=len(closed))
         touched = {line[0] for line in added} | {line[0] for _, line in closed}
-        self._write_results(batch, headlines, change, run_id=run_id, batch_id=batch_id, touched=touched)
+        told = {line[0] for line in known}
+        self._write_results(batch, headlines, change, run_id=run_id, batch_id=batch_id, touched=touched, told=told)
         return change
 
     def lines(self, provider: str, window: Window, *, report: str) -> list[Record]:
@@ -190,10 +202,12 @@ class Ledger:
         run_id: str,
         batch_id: int,
         touched: set[str],
+        told: set[str],
     ) -> None:
-        """Write the headline of every day, and note which are new or restated.
+        """Write the headline of every day, and note which are new or restated. `told`: days that had lines of it.
 
-        A day that nothing changed keeps its row as it is, so that a second run changes nothing.
+        A day that nothing changed keeps its row as it is, so that a second run changes nothing. One whose headline is
+        of another basis keeps its status: that source was not read.
         """
         before = {
             row[0]: row[1:]
@@ -205,10 +219,10 @@ class Ledger:
         }
         rows = []
         for day, headline in headlines.items():
-            status = status_of(day, batch.observed_at[:10])
             stood = before.get(day, ("", 0, 0, "", "", 0))
             figures = headline.of(basis=batch.basis, currency=batch.currency, before=stood[3:5])
-            if day not in before:
+            status = status_of(day, batch.observed_at[:10]) if figures[3] == batch.basis else stood[0]
+            if day not in told and stood[4] != batch.basis:
                 change.new_days.append(day)
             elif day in touched and before[day][0] != "open":
                 change.restated_days.append(day)

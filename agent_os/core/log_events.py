@@ -150,7 +150,7 @@ def folder_of(path: Any) -> str:
     return parts[-1] if parts else ""
 
 
-_minutes: dict[str, int] = {}  # the Unix second at which a minute begins, by its text: each is parsed once
+_minutes: dict[str, tuple[str, int]] = {}  # the day and the second a minute begins at, by its text: parsed once
 _MOST_MINUTES = 100_000
 
 
@@ -160,15 +160,15 @@ def moment_of(text: Any) -> tuple[str, int]:
         raise ValueError("a time that is none")
     if text[-1:] != "Z" or text[16:17] != ":":
         return _moment(text)
-    base = _minutes.get(text[:16])
-    if base is None:
+    begun = _minutes.get(text[:16])
+    if begun is None:
         if len(_minutes) >= _MOST_MINUTES:
             _minutes.clear()
-        base = _minutes[text[:16]] = _moment(text[:16] + ":00Z")[1]
+        begun = _minutes[text[:16]] = _moment(text[:16] + ":00Z")
     second = int(text[17:19])
     if not 0 <= second <= 60:
         raise ValueError("a time that is none")
-    return text[:10], base + min(second, 59)
+    return begun[0], begun[1] + min(second, 59)
 
 
 def _moment(text: str) -> tuple[str, int]:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 KEPT_AT_ONCE = 20_000  # answers, or files, that are committed together
 TOLD_FROM_BYTES = 16 * 2**20  # less is read before anyone could look
 LONG_LINE = 100_000
-WRONG = "answers whose figures cannot be"
+WRONG = "answers with impossible figures"
 _WRONG = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
 LONGEST_STORED = 200  # characters of a name
 _BAR = 20
@@ -144,11 +144,11 @@ class Reading:
         """An answer as it is kept; None for one at a time that cannot be."""
         (day, at), counts = answer.moment, answer.counts
         if not "2020" < day <= self._last_day:
-            self.faults.count("answers at a time that cannot be (is the clock right?)")
+            self.faults.count("answers at an impossible time (is the clock right?)")
             return None
         size = sum(counts) - counts.output - counts.web_search
         group = Group(
-            day, (answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
+            day, _name(answer.vendor or self._source.vendor)[:100], _name(answer.project) if self._has_projects else "",
             _name(answer.model), _name(answer.tier), context_of(size), _name(answer.region),
         )  # fmt: skip
         group = self._groups.setdefault(group, group)

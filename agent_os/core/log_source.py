@@ -56,19 +56,17 @@ class LogCollector(Collector):
 
     def _holds_log(self, folder: str, part: str) -> bool:
         """Whether there is any file of the log: a tool that was installed and never used has folders, too."""
-        for path, folders, names in os.walk(os.path.join(folder, part)):
-            below = os.path.relpath(path, folder).replace(os.sep, "/")
-            start = "" if below == "." else below + "/"
-            if any(self.belongs(start + name) for name in names):
-                return True
-            # Where folders are dates, the newest first.
-            folders[:] = sorted((name for name in folders if self.enters(start + name)), reverse=True)
-        return False
+        from .log_tree import Faults, files_below
+
+        found = files_below(folder, part, self.belongs, Faults(), enters=self.enters)
+        return next(found, None) is not None
 
     def _named(self) -> list[str]:
         """The folders that the tool may have: those that were set, else where it keeps what is its by itself."""
+        if self.path:
+            return [self.path]
         home = self._settings.user_folder()
-        named = self.path or (self._settings.get(self.folder_setting) if self.folder_setting else "")
+        named = self._settings.get(self.folder_setting) if self.folder_setting else ""
         folders = [part.strip() for part in named.split(",") if part.strip()] if named else list(self.folders)
         whole = [self._whole(each, home) for each in folders]
         return list(dict.fromkeys(os.path.abspath(os.path.join(home, each)) for each in whole))
@@ -84,7 +82,10 @@ class LogCollector(Collector):
     def disabled(self) -> str:
         if self.roots:
             return ""
-        return "disabled: there is no log at " + self._places([(each, self.parts[0]) for each in self._named()], " or ")
+        is_named = not self.path and self.folder_setting and self._settings.get(self.folder_setting)
+        named = f", where {self.folder_setting} says that it is" if is_named else ""
+        places = self._places([(each, self.parts[0]) for each in self._named()], " or ")
+        return f"disabled: there is no log at {places}{named}"
 
     @property
     def found(self) -> str:
@@ -180,9 +181,10 @@ class LogCollector(Collector):
 
         pages = list(self.fetch(window))
         records, prices = self._priced([each for page in pages for each in self.normalize(page)], window)
-        told = {record.date for record in records}
+        told = {record.date for record in records}.union(self._asked("changed_log_days"))  # also one that lost its last
         days = [day for day in window if day in told or self._first(open_day) <= day <= open_day]
         check(self.name, records)
+        self._note_foreign(records)
         return Batch(
             provider=self.name, task=self.task, window=window, days=days, reports={REPORT}, basis=self.basis,
             observed_at=pages[0].seen_at, records=records, pages=[page._replace(buckets=()) for page in pages],

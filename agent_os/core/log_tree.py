@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 4 * 2**20  # read at a time
 LONGEST_LINE = 32 * 2**20
 LARGEST_DOCUMENT = 64 * 2**20
-MOST_FILES = 1_000_000
 _TAIL_BYTES = 256  # before the offset: that a file still is the one that was read
 _INTEGER = 2**63 - 1  # what a table can hold: inodes of some systems have 64 bits
 
@@ -66,7 +65,15 @@ class Faults:
     def sentences(self) -> list[str]:
         """A sentence for each: "passed over: 3 lines that are no JSON". The most frequent first."""
         ordered = sorted(self._counts.items(), key=lambda each: (-each[1], each[0]))
-        return [f"passed over: {count} {what}" for what, count in ordered]
+        return [f"passed over: {_counted(count, what)}" for what, count in ordered]
+
+
+def _counted(count: int, what: str) -> str:
+    """As in "1 line that is no JSON", "3 lines that are no JSON"."""
+    if count != 1:
+        return f"{count:,} {what}"
+    noun, _, rest = what.partition(" ")
+    return f"1 {noun[:-1]} {rest.replace('that are', 'that is')}"
 
 
 def files_below(
@@ -109,14 +116,6 @@ def files_below(
                 faults.count("files that could not be looked at")
 
 
-def file_at(path: str) -> Optional[LogFile]:
-    """The file at a path, if there is one."""
-    try:
-        return _as_file(path, os.stat(path))
-    except OSError:
-        return None
-
-
 def _as_file(path: str, status: os.stat_result) -> Optional[LogFile]:
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -132,9 +131,9 @@ def key_of_path(path: str) -> bytes:
 
 
 class Part(NamedTuple):
-    """Whole lines of a file; `state` (without its carry) is how far it is read once they are taken in.
+    """Whole lines of a file; `offset` and `tail` are how far it is read once they are taken in.
 
-    `is_last` marks the rest of a file that ends without a line break: it is read again, it may go on.
+    `is_rest` marks the rest of a file that ends without a line break: it is read again, it may go on.
     """
 
     lines: Sequence[bytes]
@@ -165,7 +164,8 @@ def parts_of(stream: BinaryIO, start: int, faults: Faults) -> Iterator[Part]:
         if is_endless and lines:
             lines, is_endless = lines[1:], False
         if len(rest) > LONGEST_LINE:
-            faults.count("lines longer than 32 MB")
+            if not is_endless:  # else it is the same line, still going on
+                faults.count("lines longer than 32 MB")
             offset += len(rest)
             rest, is_endless = b"", True
         if lines:

@@ -303,8 +303,8 @@ class Loop:
             self._log.debug(
                 "run.finished", f"{unit.label}: {status}", task=unit.task.name, run=unit.run_id, reason=error
             )
-            for note in unit.notes:  # not a warning: it is so every day, and cron would mail it
-                self._log.info("run.note", f"{unit.provider}: {note}", task=unit.task.name, run=unit.run_id)
+            for note in unit.notes:  # no warning, which cron would mail every day; the report at the end says it
+                self._log.debug("run.note", f"{unit.provider}: {note}", task=unit.task.name, run=unit.run_id)
 
         return tell
 

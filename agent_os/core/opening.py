@@ -31,7 +31,7 @@ _SYNCED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "Mobile Documen
 def open_to_read(path: str, *, clock: Clock) -> Database:
     """Open for reading only. Raises ConfigError when there is none yet, StoreError when it is gone or damaged."""
     if not _exists(path):
-        raise ConfigError(f"there is no database at {path} yet", hint="run a task first, or give --home")
+        raise ConfigError(f"there is no database at {path} yet", hint="run --task run_all first, or give --home")
     db, version = _look(path, clock)
     try:
         _refuse_older(path, version)

@@ -66,6 +66,8 @@ def price_of(facts: Any, faults: list[str]) -> Optional[Price]:
     calls = {each: reading.amount(facts, each, shift=_PER_THOUSAND) for each in CALLS if each in facts}
     tiers, regions = reading.tiers(facts, vendor), reading.factors(facts)
     currency = reading.currency(facts)
+    if (vendor, currency) == ("anthropic", "USD"):
+        calls.setdefault("web_search", _ANTHROPIC_SEARCH)
     name, date, licence = (reading.name(facts, each, required=False) for each in SOURCE)
     if len(faults) > before:
         return None
@@ -73,6 +75,9 @@ def price_of(facts: Any, faults: list[str]) -> Optional[Price]:
         vendor, model, rates=rates, tiers=tiers, regions=regions, calls=calls, currency=currency, span=span,
         source=(name, date, licence),
     )  # fmt: skip
+
+
+_ANTHROPIC_SEARCH = money.UNIT // 100  # published for all of its models: 10 USD for 1000
 
 
 def completed(vendor: str, by_kind: Mapping[str, int]) -> dict[str, int]:

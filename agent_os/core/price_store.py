@@ -28,10 +28,17 @@ class PriceStore:
         self._db = db
 
     def keep(self, prices: Iterable[Price], origin: str) -> None:
-        """Have these prices kept for good; called inside `db.atomic()`.
+        """Have the facts of these prices kept for good; called inside `db.atomic()`. What is there stays as it is."""
+        self._insert(prices, origin, "DO NOTHING")
 
-        One that is there stays as it is, but one that is imported (again) is from then on the newest import.
-        """
+    def take_in(self, prices: Iterable[Price]) -> None:
+        """Have these prices kept as imported; each is from then on the newest import, also one that was there."""
+        self._insert(
+            prices, "imported",
+            "DO UPDATE SET origin = excluded.origin, facts = excluded.facts, added_at = excluded.added_at",
+        )  # fmt: skip
+
+    def _insert(self, prices: Iterable[Price], origin: str, otherwise: str) -> None:
         from .json_value import to_json
 
         rows = [(each.id, origin, to_json(facts_of(each), f"the price {each.id}"), self._db.now()) for each in prices]
@@ -40,9 +47,8 @@ class PriceStore:
             marks = ", ".join("?" * len(part))
             with Resealed(self._db, "prices", f"id IN ({marks})", [row[0] for row in part]):
                 self._db.many(
-                    "INSERT INTO prices(id, origin, facts, added_at) VALUES (?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-                    " origin = excluded.origin, facts = excluded.facts, added_at = excluded.added_at"
-                    " WHERE excluded.origin = 'imported'",
+                    "INSERT INTO prices(id, origin, facts, added_at) VALUES (?, ?, ?, ?)"  # noqa: S608 (constants)
+                    f" ON CONFLICT(id) {otherwise}",
                     part,
                 )
 

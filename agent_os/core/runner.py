@@ -105,8 +105,12 @@ class Runner:
 
     def _sum_up(self, unit: Unit) -> None:
         """The figures of a collector's span, whoever collected them."""
-        if unit.span is None:
+        if unit.span is None or unit.collector is None:
             return
-        reads = self._store.reads(unit.task.name, unit.span)
-        unit.missing_days = sum(1 for day in unit.span if day not in reads)
+        today = self._clock.today()
+        known = unit.collector.known(self._store, unit.span, today=today)
+        # What a source had forgotten before anybody asked for it is not missed; `gaps` says it.
+        answered = unit.collector.first_answered(today) or ""
+        first = min(answered, self._store.first_day(unit.task.name) or answered)
+        unit.missing_days = sum(1 for day in unit.span if day >= first and day not in known)
         unit.tokens, unit.unpriced, unit.money = self._store.sums(unit.provider, unit.span)

@@ -6,9 +6,16 @@ from .days import Read, Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Optional
 
     from .db import Database
+
+# What lines can be added up by, and the columns that say it.
+BY = {
+    "day": "date", "month": "substr(date, 1, 7)", "model": "model", "project": "project", "account": "account",
+    "key": "api_key", "item": "line_item",
+}  # fmt: skip
 
 
 class Store:
@@ -26,6 +33,14 @@ class Store:
             (task, span.start, span.end),
         )
         return {day: Read(at) for day, at in rows}
+
+    def told(self, provider: str, span: Window) -> set[str]:
+        """The days of the span that a local log has told of: no gaps, though the tool no longer has all of them."""
+        rows = self.db.all(
+            "SELECT date FROM results WHERE provider = ? AND basis = 'estimated' AND date >= ? AND date < ?",
+            (provider, span.start, span.end),
+        )
+        return {day for (day,) in rows}
 
     def first_day(self, task: str) -> Optional[str]:
         """The earliest day that was ever asked for, whatever came of it."""
@@ -54,6 +69,31 @@ class Store:
             " WHERE date >= ? AND date < ? AND (? = '' OR provider = ?) ORDER BY date, provider",
             (since, until, provider, provider),
         )
+
+    def sums_by(
+        self, columns: Sequence[str], *, since: str, until: str, provider: str = ""
+    ) -> list[tuple[tuple[str, ...], int, int, list[tuple[str, int]]]]:
+        """Days added up by columns of the lines (of BY): what they hold behind provider and basis, the tokens, those of
+        them that no price is known for, and money as (currency, nano). Bases and currencies are never added.
+        """
+        names = ", ".join(("provider", "basis", *(BY[column] for column in columns)))
+        is_tokens = "kind = 'usage' AND unit = 'tokens'"
+        rows = self.db.all(
+            f"SELECT {names}, currency, coalesce(sum(CASE WHEN {is_tokens} THEN quantity END), 0),"  # noqa: S608 (of BY)
+            f" coalesce(sum(CASE WHEN {is_tokens} AND basis = 'estimated' AND price = '' THEN quantity END), 0),"
+            " sum(CASE WHEN kind = 'cost' THEN amount_nano END) FROM result_lines"
+            " WHERE superseded_at IS NULL AND date >= ? AND date < ? AND (? = '' OR provider = ?)"
+            f" GROUP BY {names}, currency ORDER BY {names}, currency",
+            (since, until, provider, provider),
+        )
+        found: dict[tuple[str, ...], tuple[list[int], list[tuple[str, int]]]] = {}
+        for *key, code, tokens, unpriced, nano in rows:
+            counts, money = found.setdefault(tuple(key), ([0, 0], []))
+            counts[0] += int(tokens)
+            counts[1] += int(unpriced)
+            if nano is not None:
+                money.append((code, int(nano)))
+        return [(key, counts[0], counts[1], money) for key, (counts, money) in found.items()]
 
     def coverage(self) -> dict[str, tuple[str, int, str, str, str]]:
         """What is stored of each provider: (basis, days, the first, the last, when it last changed)."""

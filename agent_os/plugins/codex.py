@@ -49,7 +49,7 @@ class Codex(LogCollector):
         lost = [path for path in packed if not found.has_read(path[: -len(_PACKED)])]
         self._is_packed = bool(lost)
         if lost:
-            found.faults.count("sessions that Codex had compressed before they were read", len(lost))
+            found.faults.count("sessions compressed by Codex before anybody had read them", len(lost))
 
     def kept_days(self) -> int:
         return 6 if self._is_packed else 0
@@ -89,7 +89,8 @@ def begin(message: Json, header: Json, carry: dict[str, Any]) -> None:
         carry["born"] = minted(header.get("id") or "") or milliseconds(
             header.get("timestamp") or message.get("timestamp")
         )
-        carry["start"] = header.get("subagent_history_start_ordinal")
+        start = header.get("subagent_history_start_ordinal")
+        carry["start"] = start if isinstance(start, int) else None
     source = header.get("source")
     is_fork = header.get("forked_from_id") or (isinstance(source, dict) and source.get("subagent"))
     if (is_fork if is_first else name != carry["session"]) and not carry.get("is_own"):

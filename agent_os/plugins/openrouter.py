@@ -26,6 +26,7 @@ class OpenRouter(Collector):
     base_url = ("OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1")
     hosts = ("openrouter.ai", ".openrouter.ai")
     history_days = 30
+    tells_open_day = False
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
