@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         TransientError,
         UsageError,
     )
+    from .core.estimates import Estimate
     from .core.export import inert
     from .core.line_store import Line, Sum
     from .core.log_events import Answer, Counts, count_of, day_and_second, folder_of, hashed, moment_of, text_of
@@ -44,6 +45,7 @@ __all__ = [
     "ConfigError",
     "Context",
     "Counts",
+    "Estimate",
     "FencedError",
     "Gap",
     "KnownDay",
@@ -90,6 +92,7 @@ _ROOMS = {
     "Collector": "core.collector",
     "Context": "core.context",
     "Counts": "core.log_events",
+    "Estimate": "core.estimates",
     "Gap": "answers",
     "KnownDay": "core.batch_store",
     "Line": "core.line_store",

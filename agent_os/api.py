@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .arguments import Arguments
     from .core.app import App
     from .core.app_values import Result
+    from .core.estimates import Estimate
     from .core.home import Home
     from .core.line_store import Line, Sum
     from .core.plan import Setup, Unit
@@ -171,6 +172,15 @@ class OpenHome(Evidence):
             store = LineStore(home.store().db)
             span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
             return store.sums(by, **span, as_of=instant_of(as_of))
+
+    def estimates(self, *, since: Day = None, until: Day = None, provider: str = "") -> Iterator[Estimate]:
+        """Each line of usage with what it would cost by the price book, whoever has reported it."""
+        from .core.estimates import estimates_of
+
+        with self._opened(since=since, until=until) as (args, home):
+            first, end = args.days()
+            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
+            yield from estimates_of(home, self._setup(home).collectors.values(), **span)
 
     def sections(self, word: str) -> dict[str, dict[str, str]]:
         """The sections [word:NAME] of agent_os.ini: NAME -> option -> value. `App(sections=...)` claims the word."""

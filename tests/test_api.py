@@ -63,11 +63,11 @@ def test_the_public_names_are_these():
     """What stands here stays: a name may be added, none may go."""
     assert agent_os.__all__ == [
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
-        "FencedError", "Gap", "KnownDay", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page",
-        "PermanentError", "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError", "StoredBatch",
-        "StoredPage", "Sum", "TaskError", "TaskInfo", "TransientError", "UsageError", "Window", "__version__",
-        "count_of", "day_and_second", "decimal_text", "folder_of", "hashed", "inert", "moment_of", "open", "shown",
-        "table", "text_of",
+        "Estimate", "FencedError", "Gap", "KnownDay", "Line", "LogCollector", "Message", "Moments", "OpenHome",
+        "Page", "PermanentError", "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError",
+        "StoredBatch", "StoredPage", "Sum", "TaskError", "TaskInfo", "TransientError", "UsageError", "Window",
+        "__version__", "count_of", "day_and_second", "decimal_text", "folder_of", "hashed", "inert", "moment_of",
+        "open", "shown", "table", "text_of",
     ]  # fmt: skip
     assert [name for name in agent_os.__all__ if getattr(agent_os, name, None) is None] == []
 
@@ -75,8 +75,8 @@ def test_the_public_names_are_these():
 def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
-        "batches", "chain_head", "close", "days", "export", "footnotes", "gaps", "keep", "kept", "lines", "results",
-        "run", "runs", "sections", "setting", "sums", "tasks", "today",
+        "batches", "chain_head", "close", "days", "estimates", "export", "footnotes", "gaps", "keep", "kept",
+        "lines", "results", "run", "runs", "sections", "setting", "sums", "tasks", "today",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
         "task", "slot", "run_id", "status", "error", "hint", "output", "attempts", "seconds", "printed",

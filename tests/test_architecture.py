@@ -23,13 +23,13 @@ RANKS = (
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " sheet signals strict_json",
     "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
-    "cells config due ledger log_reading log_store opening prices retry",
-    "chronicle export headings http_answer http_connector ini journal line_store logbook price_facts repricing"
-    " retention slots store survey",
-    "batch_store figures http_client paging price_import price_store",
-    "home imports price_book",
+    "cells config due log_reading log_store opening prices retry seals",
+    "chronicle export headings http_answer http_connector ini journal ledger line_store logbook price_facts"
+    " repricing retention slots store survey",
+    "audit_chain batch_store figures http_client paging price_import price_store provenance",
+    "audit home imports price_book",
     "app_values collector posting",
-    "app log_source",
+    "app estimates log_source",
     "accounts apps context holes",
     "bodies living plan",
     "operations",
@@ -128,7 +128,8 @@ MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|line_store|batch_store|log_store|opening|columns"
-    r"|export|survey|retention|price_store|foreign_db)\.py"
+    r"|export|survey|retention|price_store|foreign_db|seals|audit|audit_chain"
+    r"|provenance)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

@@ -106,6 +106,11 @@ def parse_day(text: str) -> str:
     return day.isoformat()
 
 
+def last_instant(day: str) -> str:
+    """The last instant of a day, as instants are stored."""
+    return f"{day}T23:59:59.999Z"
+
+
 def ordinal(day: str) -> int:
     """The day as a number; consecutive days are consecutive numbers."""
     return date.fromisoformat(day).toordinal()

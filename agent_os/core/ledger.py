@@ -10,6 +10,7 @@ from zlib import compressobj
 
 from .days import status_of
 from .model import Record
+from .seals import Resealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from .model import Batch
 
 COLUMNS = ", ".join(Record._fields)
-_BASES = ("reported", "imported", "estimated", "")  # the best first: never are two added
-_rank = _BASES.index
+BASES = ("reported", "imported", "estimated", "")  # the best first: never are two added
+_rank = BASES.index
 _MARKS = ", ".join("?" * len(Record._fields))
 _HASHED_AT_ONCE = 2000  # lines turned into canonical text at a time: bounds memory
 _encode = JSONEncoder(separators=(",", ":")).encode
@@ -67,14 +68,17 @@ class Headline:
         best = min((basis, before[1], *self.bases), key=_rank)
         if best == "imported" and self.bases:
             best = min(self.bases, key=_rank)
-        own = currency if best == basis else before[0]
-        figures = self.bases.get(best) or Figures()
-        code, nano = figures.main(own)
-        is_unknown = not figures.money and (figures.unpriced or (best == "imported" and figures.has_usage))
+        return self.at(best, currency=currency if best == basis else before[0])
+
+    def at(self, basis: str, *, currency: str) -> tuple[Optional[int], Optional[int], str, str, int]:
+        """The same where it is known which basis makes the headline. `currency`: the source's own."""
+        figures = self.bases.get(basis) or Figures()
+        code, nano = figures.main(currency)
+        is_unknown = not figures.money and (figures.unpriced or (basis == "imported" and figures.has_usage))
         tokens: Optional[int] = figures.tokens
-        if best == "imported" and not figures.has_usage:  # money alone: tokens are as others tell, or unknown
+        if basis == "imported" and not figures.has_usage:  # money alone: tokens are as others tell, or unknown
             tokens = next((each.tokens for each in self.bases.values() if each.has_usage), None)
-        return tokens, None if is_unknown else nano, code, best, figures.unpriced
+        return tokens, None if is_unknown else nano, code, basis, figures.unpriced
 
 
 class Figures:
@@ -172,7 +176,7 @@ class Ledger:
             (page.report, page.url, page.request_id, page.seen_at, sha256(page.body).hexdigest())
             for page in batch.pages
         ]
-        pages_sha256 = sha256(_encode(pages).encode("ascii")).hexdigest()
+        pages_sha256 = page_facts(pages)
         last = self._db.one("SELECT chain FROM batches ORDER BY id DESC LIMIT 1")
         head = (run_id, batch.provider, batch.window.start, batch.window.end, batch.observed_at, pages_sha256)
         link = link_of(last[0] if last else "", head, added=added, closed=closed)
@@ -224,20 +228,36 @@ class Ledger:
                 change.restated_days.append(day)
             if day in touched or stood != (status, *figures):
                 tokens, nano, *rest = figures
-                raw = f'{{"batch": {batch_id}, "lines": {headline.lines}}}'
+                raw = raw_json(batch_id, headline.lines)
                 cost = None if nano is None else nano / 10**9
                 head = (run_id, batch.provider, day, tokens, cost, raw, batch.observed_at)
                 rows.append((*head, nano, *rest, status, batch.observed_at))
-        self._db.many(
-            "INSERT INTO results(run_id, provider, date, tokens, cost, raw_json, created_at,"
-            " cost_nano, currency, basis, unpriced_tokens, day_status, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT(provider, date) DO UPDATE SET run_id = excluded.run_id, tokens = excluded.tokens,"
-            " cost = excluded.cost, raw_json = excluded.raw_json, cost_nano = excluded.cost_nano,"
-            " currency = excluded.currency, basis = excluded.basis, unpriced_tokens = excluded.unpriced_tokens,"
-            " day_status = excluded.day_status, updated_at = excluded.updated_at",
-            rows,
-        )
+        self._upsert(rows, batch, batch_id)
+
+    def _upsert(self, rows: Sequence[Sequence[Any]], batch: Batch, batch_id: int) -> None:
+        span = (batch.provider, batch.window.start, batch.window.end) if rows else ()
+        where = "provider = ? AND date >= ? AND date < ?" if rows else "0"
+        with Resealed(self._db, "results", where, span, batch=batch_id):
+            self._db.many(
+                "INSERT INTO results(run_id, provider, date, tokens, cost, raw_json, created_at,"
+                " cost_nano, currency, basis, unpriced_tokens, day_status, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT(provider, date) DO UPDATE SET run_id = excluded.run_id, tokens = excluded.tokens,"
+                " cost = excluded.cost, raw_json = excluded.raw_json, cost_nano = excluded.cost_nano,"
+                " currency = excluded.currency, basis = excluded.basis, unpriced_tokens = excluded.unpriced_tokens,"
+                " day_status = excluded.day_status, updated_at = excluded.updated_at",
+                rows,
+            )
+
+
+def raw_json(batch_id: int, lines: int) -> str:
+    """Where a headline comes from: the batch that wrote it, and how many lines are behind it."""
+    return f'{{"batch": {batch_id}, "lines": {lines}}}'
+
+
+def page_facts(pages: Iterable[Sequence[Any]]) -> str:
+    """The hash over (report, url, request_id, seen_at, sha256) of the pages of a batch, in order."""
+    return sha256(_encode(list(pages)).encode("ascii")).hexdigest()
 
 
 def link_of(before: str, head: Sequence[str], *, added: Iterable[Sequence[Any]], closed: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ from .errors import StoreError
 from .ledger import COLUMNS
 from .model import Record
 from .price_facts import facts_of, price_of
+from .seals import Resealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +42,15 @@ class PriceStore:
         from .json_value import to_json
 
         rows = [(each.id, origin, to_json(facts_of(each), f"the price {each.id}"), self._db.now()) for each in prices]
-        self._db.many(
-            "INSERT INTO prices(id, origin, facts, added_at) VALUES (?, ?, ?, ?)"  # noqa: S608 (constants)
-            f" ON CONFLICT(id) {otherwise}",
-            rows,
-        )
+        for first in range(0, len(rows), _AT_ONCE):
+            part = rows[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            with Resealed(self._db, "prices", f"id IN ({marks})", [row[0] for row in part]):
+                self._db.many(
+                    "INSERT INTO prices(id, origin, facts, added_at) VALUES (?, ?, ?, ?)"  # noqa: S608 (constants)
+                    f" ON CONFLICT(id) {otherwise}",
+                    part,
+                )
 
     def imported(self) -> list[Price]:
         """What was imported, newest first."""

@@ -211,15 +211,19 @@ def _candidates(
 
 def amount_of(price: Price, record: Record) -> Optional[int]:
     """What a line of usage comes to, in nano, rounded half-even once; None where the price has no rate for it."""
-    if not isinstance(record.quantity, int):
+    rate = rate_of(price, record) if isinstance(record.quantity, int) else None
+    if rate is None or not isinstance(record.quantity, int):
         return None
+    nano = money.half_even(record.quantity * rate[0], rate[1])
+    return nano if abs(nano) <= _LARGEST else None
+
+
+def rate_of(price: Price, record: Record) -> Optional[tuple[int, int]]:
+    """Nano for one token or call of a line of usage, as (dividend, divisor); None where it has no rate."""
     if record.unit == "calls":
-        rate = price.calls.get(record.cost_type)
-        nano = None if rate is None else record.quantity * rate
-    else:
-        ratio = _ratio(price, record) if record.unit == "tokens" else None
-        nano = None if ratio is None else money.half_even(record.quantity * ratio[0], ratio[1])
-    return nano if nano is not None and abs(nano) <= _LARGEST else None
+        nano = price.calls.get(record.cost_type)
+        return None if nano is None else (nano, 1)
+    return _ratio(price, record) if record.unit == "tokens" else None
 
 
 def _ratio(price: Price, record: Record) -> Optional[tuple[int, int]]:

@@ -72,3 +72,31 @@ def focus(home: OpenHome, args: Namespace) -> int:
     from .statement import check_focus
 
     return check_focus(home, args)
+
+
+def _invoice_arguments(parser: ArgumentParser) -> None:
+    from .invoices import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("invoice", arguments=_invoice_arguments)
+def invoice(home: OpenHome, args: Namespace) -> None:
+    """What a provider's invoice asks for, typed in: invoice add PROVIDER MONTH AMOUNT, list, remove."""
+    from .invoices import execute
+
+    execute(home, args)
+
+
+def _reconcile_arguments(parser: ArgumentParser) -> None:
+    from .reconcile import add_arguments
+
+    add_arguments(parser)
+
+
+@app.verb("reconcile", arguments=_reconcile_arguments)
+def reconcile(home: OpenHome, args: Namespace) -> int:
+    """A month three ways, tokens at list prices, reported and invoiced, and what is between them."""
+    from .reconcile import execute
+
+    return execute(home, args)
