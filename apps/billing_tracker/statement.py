@@ -49,6 +49,7 @@ def state(home: OpenHome, args: Namespace) -> int:
         raise UsageError(f"there is no FOCUS {args.focus[:20]} here", hint=f"it is {' or '.join(VERSIONS)}")
     today = home.today
     as_of = args.as_of or today
+    home.chain_head(as_of)  # refuses what is neither a day nor an instant
     if as_of[:10] > today:
         raise UsageError(f"--as-of {as_of[:40]} has not come yet", hint=f"today is {today}")
     period = period_of(args.period)

@@ -30,7 +30,7 @@ HEADER = (
 )  # fmt: skip
 SOURCES = (
     "batch_id", "run_id", "provider", "since_utc", "until_utc", "observed_at_utc", "chain", "pages_sha256", "report",
-    "url", "request_id", "seen_at_utc", "page_sha256", "notes",
+    "url", "request_id", "seen_at_utc", "page_sha256", "notes", "stamp",
 )  # fmt: skip
 LACKS = ("date_utc", "provider", "status", "is_in_total", "reason", "stamp")
 
@@ -57,17 +57,17 @@ def origins(home: OpenHome, facts: Facts, sources: TextIO) -> dict[int, Origin]:
     sources.write(row_of(SOURCES))
     found = {}
     for batch in home.batches(**facts.span):
-        sources.writelines(_source(batch, page) for page in batch.pages or (None,))
+        sources.writelines(_source(batch, page, facts.stamp) for page in batch.pages or (None,))
         reports = [page.report for page in batch.pages]
         pages = {page.report: page.sha256 for page in batch.pages if reports.count(page.report) == 1}
         found[batch.id] = Origin(batch.run_id, batch.pages_sha256, pages)
     return found
 
 
-def _source(batch: StoredBatch, page: Optional[StoredPage]) -> str:
+def _source(batch: StoredBatch, page: Optional[StoredPage], stamp: str) -> str:
     told = tuple(page) if page else ("",) * 5
     head = (batch.run_id, batch.provider, batch.since, batch.until, batch.observed_at, batch.chain, batch.pages_sha256)
-    return f"{batch.id},{cells_of((*head, *told, batch.notes))}\r\n"
+    return f"{batch.id},{cells_of((*head, *told, batch.notes, stamp))}\r\n"
 
 
 def cents_of(home: OpenHome, facts: Facts) -> dict[Total, Cents]:
