@@ -263,6 +263,20 @@ def test_a_day_that_was_read_before_it_was_over_is_not_there(desk):
     )  # fmt: skip
 
 
+def test_a_month_that_is_not_over_says_so(desk):
+    """Its days to come are neither missing nor nothing."""
+    post(desk.home, "2026-11-22T06:00:00.000Z", [cost("2026-11-21", "1"), cost("2026-11-22", "1")])
+    files = desk.state("2026-11", "--allow-incomplete")
+    found = [(row["date_utc"], row["status"], row["reason"]) for row in rows(files["missing.csv"])]
+    assert found[19:23] == [
+        ("2026-11-20", "missing", "nothing is stored: it was never asked for, or never answered"),
+        ("2026-11-21", "provisional", "the provider may still restate it"),
+        ("2026-11-22", "open", "it is not over"),
+        ("2026-11-23", "open", "it is not over"),
+    ]
+    assert len(found) == 30
+
+
 def test_the_stamp_is_in_every_file(desk):
     """Of a statement that was allowed to lack something."""
     post(desk.home, "2026-10-03T06:00:00.000Z", [cost("2026-09-03", "1")], span=("2026-09-02", "2026-10-01"))
