@@ -114,7 +114,7 @@ def _write_rows(home: OpenHome, facts: Facts, folder: str, *, version: str) -> N
         files = Files(*map(opened, names))
         has_estimates = facts.estimates or facts.unpriced
         estimated = opened("estimated.csv") if has_estimates else None
-        Writer(home, facts, origin).write(files, estimated, version=version)
+        Writer(home, facts, origin, version=version).write(files, estimated)
         missing = opened("missing.csv")
         missing.write(row_of(LACKS))
         for lack in facts.lacks:
