@@ -47,7 +47,7 @@ def post(
     try:
         batch = Batch(
             provider=provider, task=f"fetch_{provider}", window=window, days=list(window),
-            reports={record.report for record in records} | {"costs"}, observed_at=observed_at, records=records,
+            reports={record.report for record in records} or {"costs"}, observed_at=observed_at, records=records,
             pages=[Page("costs", "https://x.example/costs", "req", observed_at, body, [])] if body else [],
             currency="USD", notes=[], basis=basis,
         )  # fmt: skip

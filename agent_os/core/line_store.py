@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from .db import Database
@@ -66,6 +67,9 @@ class Line(NamedTuple):
     superseded_at: Optional[str]
 
 
+_line: Callable[[Sequence[Any]], Line] = partial(tuple.__new__, Line)  # `Line._make`, without a call of Python's
+
+
 class Sum(NamedTuple):
     """What some lines come to, of one basis and one currency: neither is ever added to another.
 
@@ -97,7 +101,7 @@ class LineStore:
             f"SELECT {COLUMNS} FROM result_lines WHERE {where} ORDER BY date, provider, id",  # noqa: S608 (constants)
             values,
         )
-        return map(Line._make, cursor)
+        return map(_line, cursor)
 
     def sums(self, by: Sequence[str], *, since: str, until: str, provider: str = "", as_of: str = "") -> list[Sum]:
         """What the lines of the days in [since, until) come to, in the order of what they are added up by.

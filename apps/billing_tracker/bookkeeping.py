@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .statement_facts import Facts
 
 NO_PROJECT = "No-Project"
-_MAY_BE = re.compile("  (  )?[EL]|[0-9-]{10} balance ")
+_POSTINGS = ("  Expenses:", "  Liabilities:", "    Expenses:", "    Liabilities:")
 _BEANCOUNT = re.compile(r"  (Expenses|Liabilities)(:\S+)  (-?[0-9.]+) ([A-Z]{3})\n")
 _BEANCOUNT_BALANCE = re.compile(r"[0-9-]{10} balance Liabilities(:\S+)  (-?[0-9.]+) ~ 0 ([A-Z]{3})\n")
 _HLEDGER = re.compile(r"    (Expenses|Liabilities)(:\S+)  ([A-Z]{3}) (-?[0-9.]+)\n")
@@ -183,23 +183,23 @@ def sums_of(lines: Iterable[str]) -> list[dict[tuple[str, str], int]]:
 def _amounts(lines: Iterable[str]) -> Iterator[tuple[str, str, str, str]]:
     """(kind, account, amount, currency) of every posting and assertion."""
     for line in lines:
-        if not _MAY_BE.match(line):
-            continue
-        found = _BEANCOUNT.fullmatch(line)
-        if found:
-            yield found[1], found[2], found[3], found[4]
-            continue
-        found = _HLEDGER.fullmatch(line)
-        if found:
-            yield found[1], found[2], found[4], found[3]
-            continue
-        found = _BEANCOUNT_BALANCE.fullmatch(line)
-        if found:
-            yield "balance", found[1], found[2], found[3]
-            continue
-        found = _HLEDGER_BALANCE.fullmatch(line)
-        if found:
-            yield "balance", found[1], found[3], found[2]
+        if line.startswith(_POSTINGS):
+            found = _BEANCOUNT.fullmatch(line)
+            if found:
+                yield found[1], found[2], found[3], found[4]
+                continue
+            found = _HLEDGER.fullmatch(line)
+            if found:
+                yield found[1], found[2], found[4], found[3]
+                continue
+        if " balance " in line or " = " in line:
+            found = _BEANCOUNT_BALANCE.fullmatch(line)
+            if found:
+                yield "balance", found[1], found[2], found[3]
+                continue
+            found = _HLEDGER_BALANCE.fullmatch(line)
+            if found:
+                yield "balance", found[1], found[3], found[2]
 
 
 @lru_cache(maxsize=4096)

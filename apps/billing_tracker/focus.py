@@ -19,7 +19,6 @@ from .period import day_after, month_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from agent_os import Line
 
@@ -77,23 +76,16 @@ class FocusRows:
 
     def __init__(self, version: str = "") -> None:
         self.header = header(version)
-        self._templates: dict[tuple[Any, ...], str] = {}
         self._day = ("", ("", "", "", ""))
+        self._is_new = True  # what the next row is made of: then it is looked over
         self._looker = _Looker(self.header)
 
-    def text(self, line: Line, *, amount: str, sha: str, tail: Sequence[str]) -> str:
-        """The row of a cost line. `amount`: its exact decimal; `sha`: that of its pages; `tail`: the run, when it was
-        observed, day status and stamp.
+    def text(self, line: Line, template: str, *, amount: str, sha: str, tail: Sequence[str]) -> str:
+        """The row of a cost line, from the template of its kind. `amount`: its exact decimal; `sha`: that of its pages;
+        `tail`: the run, when it was observed, day status and stamp.
         """
-        key = (line[2], line[5:15], line.unit, line.currency, line.basis, line.quantity is None, amount[0] == "-")
-        template = self._templates.get(key)
-        is_new = template is None or self._day[0] != line.date
-        if template is None:
-            if len(self._templates) >= 4096:
-                self._templates.clear()
-            template = self._templates[key] = self._template(line, is_negative=amount[0] == "-")
         if self._day[0] != line.date:
-            self._day = (line.date, _times(line.date))
+            self._day, self._is_new = (line.date, _times(line.date)), True
         last, first, end, start = self._day[1]
         quantity = decimal(line.quantity) if line.unit else ""
         run_id, observed_at, status, stamp = tail
@@ -101,8 +93,9 @@ class FocusRows:
             amount, last, first, end, start, quantity, amount, amount, amount, quantity,
             line.id, line.batch_id, run_id, sha, observed_at, status, stamp,
         )  # fmt: skip
-        if is_new:
+        if self._is_new:
             self._check(row, line)
+            self._is_new = False
         return row
 
     def _check(self, row: str, line: Line) -> None:
@@ -113,8 +106,10 @@ class FocusRows:
                 hint="nothing was written; look at it with sqlite3",
             )
 
-    def _template(self, line: Line, *, is_negative: bool) -> str:
+    def template(self, line: Line) -> str:
         """A row with a %s for all that depends on the day, the figures and where the line comes from."""
+        self._is_new = True
+        is_negative = (line.amount_nano or 0) < 0
         issuer, service = NAMES.get(line.provider, (line.provider, f"{line.provider} API"))
         unit = "Tokens" if line.unit == "tokens" else line.unit
         unit = unit if line.quantity is not None else ""

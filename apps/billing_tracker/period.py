@@ -44,6 +44,6 @@ def month_after(month: str) -> str:
     return (date.fromisoformat(f"{month}-01") + timedelta(31)).replace(day=1).isoformat()
 
 
-def day_after(day: str) -> str:
-    """The next day."""
-    return (date.fromisoformat(day) + timedelta(1)).isoformat()
+def day_after(day: str, count: int = 1) -> str:
+    """The next day, or the one so many days later."""
+    return (date.fromisoformat(day) + timedelta(count)).isoformat()

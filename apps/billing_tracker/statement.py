@@ -49,6 +49,7 @@ def state(home: OpenHome, args: Namespace) -> int:
         raise UsageError(f"there is no FOCUS {args.focus[:20]} here", hint=f"it is {' or '.join(VERSIONS)}")
     today = home.today
     as_of = args.as_of or today
+    home.chain_head(as_of)  # refuses what is neither a day nor an instant
     if as_of[:10] > today:
         raise UsageError(f"--as-of {as_of[:40]} has not come yet", hint=f"today is {today}")
     period = period_of(args.period)
@@ -113,7 +114,7 @@ def _write_rows(home: OpenHome, facts: Facts, folder: str, *, version: str) -> N
         files = Files(*map(opened, names))
         has_estimates = facts.estimates or facts.unpriced
         estimated = opened("estimated.csv") if has_estimates else None
-        Writer(home, facts, origin).write(files, estimated, version=version)
+        Writer(home, facts, origin, version=version).write(files, estimated)
         missing = opened("missing.csv")
         missing.write(row_of(LACKS))
         for lack in facts.lacks:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import agent_os
 from agent_os import AgentOSError, ConfigError, UsageError
 
+from .period import day_after
+
 if TYPE_CHECKING:
     from agent_os import KnownDay, OpenHome, Sum
 
@@ -180,6 +182,8 @@ def _told(lacks: list[Lack]) -> str:
             days = states.get(status)
             if days:
                 span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+                if day_after(days[0], len(days) - 1) != days[-1]:
+                    span = f"between {days[0]} and {days[-1]}"
                 parts.append(f"{len(days)} {status} day{'s' * (len(days) > 1)} ({span})")
         told.append(f"{provider} has {', '.join(parts)}")
     return "; ".join(told)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent_os import decimal_text, table
 
+from .period import day_after
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .statement_facts import Facts, Lack, Total
 
@@ -42,9 +44,14 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); font-size: .85rem; }
 td.n, th.n { text-align: right; white-space: nowrap; }
-td.t { overflow-wrap: anywhere; }
+td.t { white-space: nowrap; }
+td.w { overflow-wrap: break-word; min-width: 12rem; }
 code { font: .85rem ui-monospace, monospace; overflow-wrap: anywhere; }
-@media (max-width: 480px) { body { font-size: 15px; } th, td { padding-right: .6rem; font-size: .85rem; } }
+@media screen and (max-width: 640px) { thead { display: none; } table, tbody, tr { display: block; }
+  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  td, td.n { display: grid; grid-template-columns: 7rem 1fr; border: 0; padding: .1rem 0; text-align: left; }
+  td.t, td.n, td.w { white-space: normal; overflow-wrap: anywhere; min-width: 0; }
+  td::before { content: attr(data-name); color: var(--soft); font-size: .85rem; } }
 @media print { :root { --ink: #000; --soft: #333; --line: #999; --page: #fff; --mark: #000; --band: #fff; }
   body { max-width: none; padding: 0; font-size: 10pt; } .wide { overflow: visible; } tr { break-inside: avoid; }
   h2 { break-after: avoid; } thead { display: table-header-group; } }
@@ -90,7 +97,7 @@ def _totals(facts: Facts, lines: dict[Total, int]) -> list[Part]:
         words.append(f"Imported figures of {', '.join(sorted(both))} may be the same money as what is reported.")
     if not rows:
         words.append("There is no line of cost in this period.")
-    header = ("", "basis", "currency", "amount", "provider", "lines")
+    header = ("money", "basis", "currency", "amount", "provider", "lines")
     return [Part("Totals", words, header, rows, frozenset({3, 5}))]
 
 
@@ -119,7 +126,8 @@ def _lacks(facts: Facts) -> Part:
     spans: list[list[Lack]] = []
     for lack in sorted(facts.lacks, key=lambda each: (each.provider, each.date)):
         last = spans[-1][-1] if spans else None
-        if last and (last.provider, last.status, last.reason) == (lack.provider, lack.status, lack.reason):
+        is_next = last is not None and lack.date == day_after(last.date)
+        if last and is_next and (last.provider, last.status, last.reason) == (lack.provider, lack.status, lack.reason):
             spans[-1].append(lack)
         else:
             spans.append([lack])
@@ -130,7 +138,7 @@ def _lacks(facts: Facts) -> Part:
     if not rows:
         return Part("Days that are missing or not final", ["None: every day is there, and settled."])
     return Part(
-        "Days that are missing or not final", [], ("provider", "day is", "days", "", "why"), rows, frozenset({3})
+        "Days that are missing or not final", [], ("provider", "day is", "when", "days", "why"), rows, frozenset({3})
     )
 
 
@@ -205,15 +213,19 @@ def _html(part: Part) -> str:
     told = f"<ul>\n{chr(10).join(listed)}\n</ul>\n" if part.is_list else "".join(f"<p>{word}</p>\n" for word in words)
     rows = ""
     if part.rows:
-        head = "".join(_cell("th", name, place in part.right) for place, name in enumerate(part.header))
-        lines = [
-            "<tr>" + "".join(_cell("td", cell, place in part.right) for place, cell in enumerate(row)) + "</tr>\n"
-            for row in part.rows
-        ]
+        head = "".join(f"<th{_right(place, part)}>{escape(name)}</th>" for place, name in enumerate(part.header))
+        lines = ["<tr>" + "".join(_cells(row, part)) + "</tr>\n" for row in part.rows]
         inner = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>"
         rows = f'<div class="wide"><table>\n{inner}\n</table></div>\n'
     return f"<section>\n<h2>{escape(part.heading)}</h2>\n{told}{rows}</section>"
 
 
-def _cell(tag: str, text: str, is_figure: bool) -> str:
-    return f'<{tag} class="{"n" if is_figure else "t"}">{escape(text)}</{tag}>'
+def _right(place: int, part: Part) -> str:
+    return ' class="n"' if place in part.right else ""
+
+
+def _cells(row: Sequence[str], part: Part) -> Iterator[str]:
+    """The cells of a row, each with the name of its column, which a narrow screen shows before it."""
+    for place, (name, text) in enumerate(zip(part.header, row)):
+        kind = "n" if place in part.right else "w" if len(text) > 30 else "t"
+        yield f'<td class="{kind}" data-name="{escape(name)}">{escape(text)}</td>'

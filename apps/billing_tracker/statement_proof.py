@@ -22,18 +22,17 @@ if TYPE_CHECKING:
 
 def rows_of(folder: str) -> tuple[dict[Total, int], dict[Total, int]]:
     """What lines.csv says, read back: money in 10^-9 units, and how many lines, by provider, currency and basis."""
-    money: dict[Total, int] = {}
-    counts: dict[Total, int] = {}
+    found: dict[Total, list[int]] = {}
     figures = itemgetter(*[HEADER.index(name) for name in ("provider", "currency", "basis", "amount")])
     with read(folder, "lines.csv") as file:
         reader = csv.reader(file)
         next(reader)
         for cells in reader:
             provider, currency, basis, amount = figures(cells)
-            key = (provider, currency, basis)
-            money[key] = money.get(key, 0) + nano_of(amount)
-            counts[key] = counts.get(key, 0) + 1
-    return money, counts
+            sums = found.setdefault((provider, currency, basis), [0, 0])
+            sums[0] += nano_of(amount)
+            sums[1] += 1
+    return {key: sums[0] for key, sums in found.items()}, {key: sums[1] for key, sums in found.items()}
 
 
 def nano_of(amount: str) -> int:

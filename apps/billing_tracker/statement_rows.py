@@ -30,8 +30,9 @@ HEADER = (
 )  # fmt: skip
 SOURCES = (
     "batch_id", "run_id", "provider", "since_utc", "until_utc", "observed_at_utc", "chain", "pages_sha256", "report",
-    "url", "request_id", "seen_at_utc", "page_sha256", "notes",
+    "url", "request_id", "seen_at_utc", "page_sha256", "notes", "stamp",
 )  # fmt: skip
+_MOST_KEPT = 4096
 LACKS = ("date_utc", "provider", "status", "is_in_total", "reason", "stamp")
 
 
@@ -57,17 +58,17 @@ def origins(home: OpenHome, facts: Facts, sources: TextIO) -> dict[int, Origin]:
     sources.write(row_of(SOURCES))
     found = {}
     for batch in home.batches(**facts.span):
-        sources.writelines(_source(batch, page) for page in batch.pages or (None,))
+        sources.writelines(_source(batch, page, facts.stamp) for page in batch.pages or (None,))
         reports = [page.report for page in batch.pages]
         pages = {page.report: page.sha256 for page in batch.pages if reports.count(page.report) == 1}
         found[batch.id] = Origin(batch.run_id, batch.pages_sha256, pages)
     return found
 
 
-def _source(batch: StoredBatch, page: Optional[StoredPage]) -> str:
+def _source(batch: StoredBatch, page: Optional[StoredPage], stamp: str) -> str:
     told = tuple(page) if page else ("",) * 5
     head = (batch.run_id, batch.provider, batch.since, batch.until, batch.observed_at, batch.chain, batch.pages_sha256)
-    return f"{batch.id},{cells_of((*head, *told, batch.notes))}\r\n"
+    return f"{batch.id},{cells_of((*head, *told, batch.notes, stamp))}\r\n"
 
 
 def cents_of(home: OpenHome, facts: Facts) -> dict[Total, Cents]:
@@ -95,21 +96,40 @@ def amount_of(line: Line) -> int:
     return nano
 
 
+class Kind(NamedTuple):
+    """What lines of the same names have in common: parts of their rows as CSV, and the template of a FOCUS row."""
+
+    names: str
+    unit: str
+    focus: str
+
+
+class Source(NamedTuple):
+    """What lines of one day have in common that one batch brought: where they come from, as CSV and as values."""
+
+    pages: str
+    tail: str
+    origin: Origin
+    status: str
+
+
 class Writer:
     """Writes the lines of the total to all files of it, and those of estimates to their own."""
 
-    def __init__(self, home: OpenHome, facts: Facts, origin: dict[int, Origin]) -> None:
+    def __init__(self, home: OpenHome, facts: Facts, origin: dict[int, Origin], *, version: str) -> None:
         self._home = home
         self._facts = facts
         self._origin = origin
-        self._status = facts.day_status
         self._cents = cents_of(home, facts)
+        self._focus = FocusRows(version)
+        self._kinds: dict[tuple[Any, ...], Kind] = {}
+        self._sources: dict[tuple[Any, ...], Source] = {}
 
-    def write(self, files: Files, estimated: Optional[TextIO], *, version: str) -> None:
+    def write(self, files: Files, estimated: Optional[TextIO]) -> None:
         """Write them all. `estimated` is None where there are no estimates."""
-        focus, facts = FocusRows(version), self._facts
-        stamp, day = facts.stamp, Day()
-        self._open(files, estimated, focus)
+        facts, focus, day = self._facts, self._focus, Day()
+        stamp = facts.stamp
+        self._open(files, estimated)
         for line in self._home.lines(**facts.span, kind="cost"):
             if line.basis not in FILED:
                 if estimated:
@@ -118,21 +138,22 @@ class Writer:
             if day.key != (line.date, line.provider):
                 day.write(files)
                 day = Day((line.date, line.provider))
-            row, amount, origin = self._row(line, stamp)
+            row, amount, kind, source = self._row(line, stamp)
             files.lines.write(row)
-            tail = (origin.run_id, line.observed_at, self._status.get((line.provider, line.date), ""), stamp)
-            files.focus.write(focus.text(line, amount=amount, sha=origin.pages_sha256, tail=tail))
-            day.add(line, row, run=origin.run_id)
+            run_id, pages_sha256, _ = source.origin
+            tail = (run_id, line.observed_at, source.status, stamp)
+            files.focus.write(focus.text(line, kind.focus, amount=amount, sha=pages_sha256, tail=tail))
+            day.add(line, row, run=run_id)
         day.write(files)
         files.beancount.write(bookkeeping.beancount_closing(facts))
         files.hledger.write(bookkeeping.hledger_closing(facts))
         if estimated and facts.unpriced:
             self._write_unpriced(estimated)
 
-    def _open(self, files: Files, estimated: Optional[TextIO], focus: FocusRows) -> None:
+    def _open(self, files: Files, estimated: Optional[TextIO]) -> None:
         """What each file begins with."""
         files.lines.write(row_of(HEADER))
-        files.focus.write(row_of(focus.header))
+        files.focus.write(row_of(self._focus.header))
         files.beancount.write(bookkeeping.beancount_opening(self._facts))
         files.hledger.write(bookkeeping.hledger_opening(self._facts))
         if estimated:
@@ -145,24 +166,41 @@ class Writer:
             if line.basis == "estimated" and not line.price and line.unit == "tokens":
                 estimated.write(self._row(line, stamp)[0])
 
-    def _row(self, line: Line, stamp: str) -> tuple[str, str, Origin]:
-        """The row of a line, in the order of HEADER; its exact amount, "" for none; where it comes from."""
-        amount, cents = "", ""
+    def _row(self, line: Line, stamp: str) -> tuple[str, str, Kind, Source]:
+        """The row of a line, in the order of HEADER; its exact amount, "" for none; what it shares with others."""
+        amount, cents, quantity, nano = "", "", line.quantity, line.amount_nano
         if line.kind == "cost":
             nano = amount_of(line)
             amount = decimal_text(nano)
             cents = f"{self._cents[line.provider, line.currency, line.basis].of(nano)}"
+        is_negative = amount[:1] == "-"
+        key = (line[2:15], line.unit, line.currency, line.basis, quantity is None, is_negative)
+        kind = self._kinds.get(key) or self._kind(line, key)
+        where = (line.batch_id, line.date, line.report, line.price, stamp)
+        source = self._sources.get(where) or self._source(line, where)
+        row = (
+            f"{line.date},{kind.names},{'' if quantity is None else quantity},{kind.unit},{amount},{cents},{line.id},"
+            f"{line.batch_id},{source.pages},{line.observed_at},{source.tail}\r\n"
+        )
+        return row, amount, kind, source
+
+    def _kind(self, line: Line, key: tuple[Any, ...]) -> Kind:
+        if len(self._kinds) >= _MOST_KEPT:
+            self._kinds.clear()
+        names, unit = cells_of(line[2:3] + line[5:15]), cells_of((line.unit, line.currency, line.basis))
+        focus = self._focus.template(line) if line.basis in FILED else ""
+        kind = self._kinds[key] = Kind(names, unit, focus)
+        return kind
+
+    def _source(self, line: Line, key: tuple[Any, ...]) -> Source:
+        if len(self._sources) >= _MOST_KEPT:
+            self._sources.clear()
         origin = self._origin[line.batch_id]
-        run_id, pages_sha256, pages = origin
-        quantity = "" if line.quantity is None else line.quantity
-        what = cells_of(line[2:3] + line[5:15])
-        kind = cells_of((line.unit, line.currency, line.basis))
-        source = cells_of((line.report, pages.get(line.report, ""), pages_sha256))
-        tail = cells_of((self._status.get((line.provider, line.date), ""), run_id, line.price, stamp))
-        return (
-            f"{line.date},{what},{quantity},{kind},{amount},{cents},{line.id},{line.batch_id},{source},"
-            f"{line.observed_at},{tail}\r\n"
-        ), amount, origin  # fmt: skip
+        status = self._facts.day_status.get((line.provider, line.date), "")
+        pages = cells_of((line.report, origin.pages.get(line.report, ""), origin.pages_sha256))
+        tail = cells_of((status, origin.run_id, line.price, key[-1]))
+        source = self._sources[key] = Source(pages, tail, origin, status)
+        return source
 
 
 class Day:
@@ -177,18 +215,18 @@ class Day:
         key = (line.project, line.currency, line.basis)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = [0, sha256(), set(), 0]
+            found = self._found[key] = [0, [], set()]
         found[0] += line.amount_nano
-        found[1].update(row.encode())
+        found[1].append(row)
         found[2].add(run)
-        found[3] += 1
 
     def write(self, files: Files) -> None:
         """Write a transaction for each."""
         date, provider = self.key
-        for (project, currency, basis), (nano, digest, runs, lines) in sorted(self._found.items()):
+        for (project, currency, basis), (nano, rows, runs) in sorted(self._found.items()):
+            digest = sha256("".join(rows).encode()).hexdigest()
             entry = bookkeeping.Entry(
-                date, provider, project, currency, basis, nano, digest.hexdigest(), tuple(sorted(runs)), lines
+                date, provider, project, currency, basis, nano, digest, tuple(sorted(runs)), len(rows)
             )
             beancount, hledger = bookkeeping.texts_of(entry)
             files.beancount.write(beancount)
