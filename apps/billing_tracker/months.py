@@ -147,9 +147,7 @@ def _kind(result: Result) -> Kind:
 
 def _tokens(days: Sequence[Result]) -> str:
     known = [day.tokens for day in days if day.tokens is not None]
-    if known and not sum(known) and days[0].basis == "imported":
-        return "not told"
-    return f"{sum(known):,}" if known else "unknown"
+    return f"{sum(known):,}" if known else "not told"
 
 
 def _cost(days: Sequence[Result]) -> str:
