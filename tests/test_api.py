@@ -19,7 +19,7 @@ import agent_os
 from agent_os import App, BusyError, ConfigError, PermanentError, TaskError, UsageError
 from agent_os.sandbox.server import Sandbox
 from tests.conftest import PACKAGE
-from tests.ledgers import post
+from tests.posted import post
 from tests.test_command_line import write_env
 
 ROOT = Path(__file__).resolve().parent.parent

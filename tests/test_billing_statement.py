@@ -27,9 +27,9 @@ from apps.billing_tracker.cents import CENT, Cents, half_even
 from apps.billing_tracker.period import period_of
 from apps.billing_tracker.statement_facts import Facts
 from apps.billing_tracker.statement_proof import prove, rows_of
-from tests.bills import cost, post, usage
 from tests.homes import MovableClock
 from tests.house import Answer
+from tests.posted import cost, post, usage
 
 APP = Path(__file__).resolve().parent.parent / "apps" / "billing_tracker"
 SEEN = "2026-11-10T06:00:00.000Z"  # 35 days and more after every day of September

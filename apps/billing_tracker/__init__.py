@@ -39,7 +39,7 @@ def _summary_arguments(parser: ArgumentParser) -> None:
 
 
 @app.verb("summary", arguments=_summary_arguments)
-def summary(home: OpenHome, args: Namespace) -> None:
+def _summary(home: OpenHome, args: Namespace) -> None:
     """Tokens and money by day, week, month, provider, project, model, line or key."""
     from .summary import execute
 
@@ -53,7 +53,7 @@ def _statement_arguments(parser: ArgumentParser) -> None:
 
 
 @app.verb("statement", arguments=_statement_arguments)
-def statement(home: OpenHome, args: Namespace) -> int:
+def _statement(home: OpenHome, args: Namespace) -> int:
     """What a month or year has cost, as files that prove their own sum."""
     from .statement import state
 
@@ -67,7 +67,7 @@ def _focus_arguments(parser: ArgumentParser) -> None:
 
 
 @app.verb("focus", arguments=_focus_arguments)
-def focus(home: OpenHome, args: Namespace) -> int:
+def _focus(home: OpenHome, args: Namespace) -> int:
     """Check a file in the format FOCUS."""
     from .statement import check_focus
 
@@ -81,7 +81,7 @@ def _invoice_arguments(parser: ArgumentParser) -> None:
 
 
 @app.verb("invoice", arguments=_invoice_arguments)
-def invoice(home: OpenHome, args: Namespace) -> None:
+def _invoice(home: OpenHome, args: Namespace) -> None:
     """What a provider's invoice asks for, typed in: invoice add PROVIDER MONTH AMOUNT, list, remove."""
     from .invoices import execute
 
@@ -95,7 +95,7 @@ def _reconcile_arguments(parser: ArgumentParser) -> None:
 
 
 @app.verb("reconcile", arguments=_reconcile_arguments)
-def reconcile(home: OpenHome, args: Namespace) -> int:
+def _reconcile(home: OpenHome, args: Namespace) -> int:
     """A month three ways, tokens at list prices, reported and invoiced, and what is between them."""
     from .reconcile import execute
 
