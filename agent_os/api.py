@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .answers import Gap, Run, RunResult, TaskInfo
+from .answers import Gap, Posted, Run, RunResult, TaskInfo
 from .core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,13 +138,13 @@ class OpenHome:
         `as_of` asks for what was known at the end of a UTC day ("2026-10-05"), or at an instant as it is stored. Lines
         of two bases or currencies must not be added. Raises ConfigError where there is no database yet.
         """
-        from .core.line_store import LineStore
+        from .core.line_store import LineStore, instant_of
 
         with self._opened(since=since, until=until) as (args, home):
             first, end = args.days()
             store = LineStore(home.store().db)
             span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            yield from store.lines(**span, as_of=_instant(as_of))
+            yield from store.lines(**span, as_of=instant_of(as_of))
 
     def sums(
         self,
@@ -158,19 +158,18 @@ class OpenHome:
 
         Apart by basis and currency, as a `Sum` says. Raises UsageError for what lines cannot be added up by.
         """
-        from .core.line_store import LineStore
+        from .core.line_store import LineStore, instant_of
 
         with self._opened(since=since, until=until) as (args, home):
             first, end = args.days()
             store = LineStore(home.store().db)
             span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            return store.sums(by, **span, as_of=_instant(as_of))
+            return store.sums(by, **span, as_of=instant_of(as_of))
 
     def sections(self, word: str) -> dict[str, dict[str, str]]:
         """The sections [word:NAME] of agent_os.ini: NAME -> option -> value. `App(sections=...)` claims the word."""
         with self._opened() as (_, home):
-            found = home.settings.sections.items()
-            return {name[len(word) + 1 :]: dict(options) for name, options in found if name.startswith(f"{word}:")}
+            return home.settings.section_group(word)
 
     def setting(self, name: str) -> str:
         """A setting, from wherever the home has it; "" when it is not set."""
@@ -199,6 +198,20 @@ class OpenHome:
         with self._opened() as (_, home):
             state = {name: None if value is None else to_json(value, name) for name, value in values.items()}
             return remember(home, state, task=task, note=note)
+
+    def messages(self, *, unsent: bool = False, limit: int = 100) -> list[Posted]:
+        """The newest messages of outboxes first; with `unsent` only those that wait or were parked."""
+        from .core.journal import Journal
+
+        with self._opened() as (_, home):
+            return [Posted(*row) for row in Journal(home.store().db).messages(unsent=unsent, most=limit)]
+
+    def resend(self, *ids: int) -> None:
+        """Let the next run send messages that wait or were parked. Raises UsageError for others, and BusyError."""
+        from .commands.outbox import change
+
+        with self._opened() as (_, home):
+            change(home, "resend", ids)
 
     def runs(self, *, task: Named = "", status: str = "", since: Day = None, limit: int = 20) -> list[Run]:
         """The newest runs first, at most `limit`; those that started on the day `since` or later.
@@ -304,22 +317,6 @@ class OpenHome:
         from .wiring import setup_of
 
         return setup_of(home, app=self._app, jobs=jobs)
-
-
-def _instant(as_of: Optional[str]) -> str:
-    """The instant that is asked about: the last of a day. Raises UsageError for what is neither a day nor one."""
-    from .core.clock import from_iso
-    from .core.days import parse_day
-
-    if not as_of:
-        return ""
-    try:
-        if len(as_of) == 10:
-            return f"{parse_day(as_of)}T23:59:59.999Z"
-        from_iso(as_of)
-    except ValueError as error:
-        raise UsageError(f"{as_of[:40]!r} is neither a day nor an instant", hint="write it as 2026-10-05") from error
-    return as_of
 
 
 def _app_of(app: Union[App, Path, None]) -> Union[App, str]:

@@ -61,7 +61,7 @@ def test_the_public_names_are_these():
     """What stands here stays: a name may be added, none may go."""
     assert agent_os.__all__ == [
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
-        "FencedError", "Gap", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page", "PermanentError",
+        "FencedError", "Gap", "Line", "LogCollector", "Message", "Moments", "OpenHome", "Page", "PermanentError", "Posted",
         "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError", "Sum", "TaskError", "TaskInfo",
         "TransientError", "UsageError", "Window", "__version__", "count_of", "day_and_second", "folder_of", "hashed",
         "moment_of", "open",
@@ -73,7 +73,8 @@ def test_the_public_names_are_these():
 def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
-        "close", "export", "gaps", "keep", "kept", "lines", "results", "run", "runs", "sections", "setting", "sums",
+        "close", "export", "gaps", "keep", "kept", "lines", "messages", "resend", "results", "run", "runs", "sections",
+        "setting", "sums",
         "tasks", "today",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
@@ -85,6 +86,9 @@ def test_what_a_home_can_do_is_this():
     )  # fmt: skip
     assert agent_os.Gap._fields == (
         "task", "provider", "since", "last", "days", "reason", "slots", "lost_on", "is_lost",
+    )  # fmt: skip
+    assert agent_os.Posted._fields == (
+        "id", "outbox", "key", "status", "attempts", "next_at", "error", "run_id", "created_at",
     )  # fmt: skip
     assert agent_os.TaskInfo._fields == ("task", "state", "due", "after", "what")
 

@@ -128,6 +128,22 @@ class LineStore:
         return f"{known} AND date >= ? AND date < ?{limit}", [*values, since, until, *([provider] if provider else [])]
 
 
+def instant_of(as_of: Optional[str]) -> str:
+    """The instant that is asked about: the last of a day. Raises UsageError for what is neither a day nor one."""
+    from .clock import from_iso
+    from .days import parse_day
+
+    if not as_of:
+        return ""
+    try:
+        if len(as_of) == 10:
+            return f"{parse_day(as_of)}T23:59:59.999Z"
+        from_iso(as_of)
+    except ValueError as error:
+        raise UsageError(f"{as_of[:40]!r} is neither a day nor an instant", hint="write it as 2026-10-05") from error
+    return as_of
+
+
 def _sum(row: Sequence[Any], count: int) -> Sum:
     place = max(count, 1)
     basis, currency, nano, tokens, unpriced, lines = row[place:]
