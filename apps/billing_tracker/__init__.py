@@ -7,7 +7,11 @@ from datetime import date, timedelta
 
 from agent_os import App, Context, Result, shown, table
 
-app = App("billing_tracker")
+from .channels import HOSTS
+from .registration import register
+
+app = App("billing_tracker", hosts=HOSTS, sections=("budget",))
+register(app)
 
 
 @app.task
