@@ -26,7 +26,9 @@ def mail():
 
 
 @pytest.fixture
-def bills(tmp_path: Path, capsys: pytest.CaptureFixture[str], channels: Channels, mail: MailServer, monkeypatch) -> Bills:
+def bills(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], channels: Channels, mail: MailServer, monkeypatch
+) -> Bills:
     monkeypatch.setattr("agent_os.core.bodies.PATIENCE_SECONDS", 0.0)  # short waits too are for the next start
     return Bills(tmp_path, capsys, channels, mail)
 
@@ -77,3 +79,276 @@ def test_a_message_holds_its_evidence(bills: Bills) -> None:
         "again": "`agent_os.pyz summary --by project --since 2026-11-01 --until 2026-12-01 --as-of 2026-11-22`",
     }
     assert shown["footer"] == {"text": f"alert {NOVEMBER}"}
+
+
+def budget(bills: Bills, text: str, name: str = "team") -> None:
+    bills.env(ALERT_THRESHOLD=None)
+    bills.ini(f"[budget:{name}]\n{text}\n")
+
+
+def test_a_jump_over_several_levels_is_one_message_with_the_highest(bills: Bills) -> None:
+    """The lower levels close with it, whatever comes next."""
+    budget(bills, "amount = 50.00 USD\nlevels = 50, 80, 100, 150")
+    bills.bill({"2026-11-01": "1"})
+    bills.check()
+    bills.bill({"2026-11-02": "41"})
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/80"]
+    bills.bill({"2026-11-03": "100"})
+    bills.check()
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/80", "team/2026-11-01/actual/150"]
+
+
+def test_first_enabling_says_where_the_current_period_stands_and_nothing_of_the_past(bills: Bills) -> None:
+    """October was far over: silence. November is over 80 %: one message, not one for 50 % as well."""
+    budget(bills, "amount = 50 USD")
+    bills.bill({"2026-10-05": "900", "2026-11-01": "45"})
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/80"]
+
+
+def test_a_period_that_is_over_is_still_judged_when_its_last_days_come_late(bills: Bills) -> None:
+    """The bill of the 30th comes on the 2nd: the alert is about November."""
+    bills.bill({"2026-11-01": "99"})
+    bills.check()
+    bills.move_to("2026-12-02T09:00:00")
+    bills.bill({"2026-11-30": "5"})
+    bills.check()
+    assert bills.channels.alerts() == [NOVEMBER]
+
+
+def test_days_that_were_spent_switched_off_are_judged_when_it_is_on_again(bills: Bills) -> None:
+    """A budget by day says each day that was over, though nobody looked for a week."""
+    budget(bills, "amount = 10 USD\nperiod = day\nlevels = 100")
+    bills.bill({"2026-11-22": "1"})
+    bills.check()
+    bills.pass_days(8)
+    bills.bill({"2026-11-24": "11", "2026-11-26": "12", "2026-11-27": "9"})
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-24/actual/100", "team/2026-11-26/actual/100"]
+
+
+def test_a_raised_amount_arms_the_levels_that_are_not_true_any_more(bills: Bills) -> None:
+    """50 % of 200 is still true and was said; 80 % is not, and will be said again."""
+    budget(bills, "amount = 100 USD")
+    bills.bill({"2026-11-01": "120"})
+    bills.check()
+    budget(bills, "amount = 200 USD")
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/100"]
+    bills.bill({"2026-11-02": "45"})
+    bills.check()
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/100", "team/2026-11-01/actual/80/r2"]
+
+
+def test_a_lowered_amount_says_the_highest_level_that_is_new(bills: Bills) -> None:
+    """What is true now and was not said is said, once."""
+    budget(bills, "amount = 100 USD")
+    bills.bill({"2026-11-01": "55"})
+    bills.check()
+    budget(bills, "amount = 50 USD")
+    bills.check()
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/50", "team/2026-11-01/actual/100/r2"]
+
+
+def test_a_budget_counts_its_scope_its_currency_and_its_basis(bills: Bills) -> None:
+    """Other providers, projects, models, currencies and estimates are none of its business; imports are."""
+    bills.env(ALERT_THRESHOLD=None)
+    bills.ini(
+        "[budget:web]\namount = 10 USD\nlevels = 100\nproject = web\n"
+        "[budget:model]\namount = 10 USD\nlevels = 100\nmodel = m-1\n"
+        "[budget:euro]\namount = 10 EUR\nlevels = 100\n"
+        "[budget:logs]\namount = 10 USD\nlevels = 100\nbasis = estimated\n"
+        "[budget:other]\namount = 10 USD\nlevels = 100\nprovider = other\n"
+        "[budget:all]\namount = 33 USD\nlevels = 100\n"
+    )
+    bills.bills([cost("2026-11-01", "6", project="web", model="m-1"), cost("2026-11-01", "6", project="web")])
+    bills.bill({"2026-11-01": "50"}, provider="claude_code", basis="estimated")
+    bills.bills([cost("2026-11-01", "9", code="EUR")], provider="eu")
+    bills.bill({"2026-11-02": "20"}, provider="sheet", basis="imported")
+    bills.check()
+    assert set(bills.channels.alerts()) == {"web/2026-11-01/actual/100", "logs/2026-11-01/actual/100"}
+    bills.bill({"2026-11-03": "1"}, provider="sheet", basis="imported")
+    bills.check()
+    assert bills.channels.alerts()[-1] == "all/2026-11-01/actual/100"
+    assert bills.embed()["fields"]["spent"] == "33.00 USD (reported and imported)"
+
+
+def test_a_day_that_is_reported_and_imported_counts_once(bills: Bills) -> None:
+    """The reported figure is the day's; bases are never added."""
+    bills.bills([cost("2026-11-01", "60"), cost("2026-11-01", "60", basis="imported")])
+    bills.bill({"2026-11-02": "39"}, basis="imported")
+    bills.check()
+    assert bills.channels.alerts() == []
+
+
+# --- forecasts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_forecast_begins_on_the_third_settled_day_and_is_a_range(bills: Bills) -> None:
+    """4 a day makes 120 in November; the two newest days are not believed."""
+    budget(bills, "amount = 100 USD\nlevels = 100\nkind = actual, forecast")
+    bills.move_to("2026-11-04T09:00:00")
+    bills.bill(month("3", "4", "5", "900"))
+    bills.bill(month("3", "4", "50"))
+    bills.bill({"2026-11-04": "0"})
+    bills.check()
+    assert bills.channels.alerts() == []
+    bills.bill({"2026-11-03": "5"})
+    bills.move_to("2026-11-05T09:00:00")
+    bills.bill({"2026-11-04": "0"})
+    bills.check()
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/forecast/100"]
+    shown = bills.embed()
+    assert shown["title"] == "Budget team: 100 % of 100.00 USD a month expected"
+    assert shown["description"] == "The month from 2026-11-01 is expected to come to 120.00 USD."
+    assert shown["fields"]["forecast"] == "93.00 to 147.00 USD, from settled days"
+
+
+def test_nothing_is_forecast_from_incomplete_days(bills: Bills) -> None:
+    """One settled day is missing: no forecast, however much the others cost."""
+    budget(bills, "amount = 100 USD\nlevels = 100\nkind = actual, forecast")
+    bills.move_to("2026-11-08T09:00:00")
+    bills.bill(month("10", "10", "10"))
+    bills.bill(month("10", "10", first=5))
+    bills.check()
+    assert bills.channels.alerts() == []
+    bills.bill({"2026-11-04": "10"})
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/forecast/100"]
+
+
+# --- restatements -----------------------------------------------------------------------------------------------------
+
+
+def test_a_restated_figure_edits_the_message_that_told_it(bills: Bills) -> None:
+    """Was 104.20, now 96.80: the same message in the channel, and no second one."""
+    bills.bill(month("100", "4.20"))
+    bills.check()
+    bills.bill({"2026-11-02": "-3.20"})
+    bills.check()
+    bills.check()
+    assert list(bills.channels.messages) == ["1180000000000001000"]
+    assert [each.method for each in bills.channels.taken] == ["POST", "PATCH"]
+    shown = bills.embed()
+    assert shown["title"] == "Budget ALERT_THRESHOLD: 100 % of 100.00 USD a month, restated"
+    assert shown["description"] == "Restated: was 104.20 USD, now 96.80 USD."
+    assert shown["footer"]["text"] == f"alert {NOVEMBER}/restated/1"
+
+
+def test_a_figure_that_grows_or_has_holes_is_not_restated(bills: Bills) -> None:
+    """More is no restatement; and where a day went missing nobody knows what it came to."""
+    bills.bill(month("100", "4.20"))
+    bills.check()
+    bills.bill(month("100", "9"))
+    bills.check()
+    bills.change("DELETE FROM results WHERE date = '2026-11-02'")
+    bills.change("UPDATE result_lines SET superseded_at = '2026-11-22T08:00:00.000Z' WHERE date = '2026-11-02'")
+    bills.check()
+    assert [each.method for each in bills.channels.taken] == ["POST"]
+
+
+def test_a_message_that_somebody_deleted_is_followed_by_another(bills: Bills) -> None:
+    """There is nothing to edit: it is sent as one of its own."""
+    bills.bill(month("104.20"))
+    bills.check()
+    bills.channels.messages.clear()
+    bills.bill(month("96.80"))
+    bills.check()
+    assert bills.channels.alerts() == [f"{NOVEMBER}/restated/1"]
+
+
+# --- days that stand out ----------------------------------------------------------------------------------------------
+
+
+def spike_home(bills: Bills, amount: str) -> None:
+    bills.env(ALERT_THRESHOLD=None)
+    bills.bill(month(*["10", "11", "9", "10", "10", "11", "9", "10", "10", "10", "11", "9"]))
+    bills.move_to("2026-11-14T09:00:00")
+    bills.check()
+    bills.bill({"2026-11-13": amount})
+    bills.move_to("2026-11-15T09:00:00")
+    bills.check()
+    bills.check()
+
+
+@pytest.mark.parametrize(("amount", "is_told"), [("12.23", True), ("12.22", False), ("7.77", True), ("0", False)])
+def test_a_day_stands_out_by_median_and_deviation(bills: Bills, amount: str, is_told: bool) -> None:
+    """Median 10, MAD 0.50: more than 3 x 0.7413 away, either way. Zero is a matter of the collector."""
+    spike_home(bills, amount)
+    assert bills.posted() == (["spike/acme/2026-11-13/USD"] if is_told else [])
+
+
+def test_a_spike_prints_its_constants(bills: Bills) -> None:
+    """So that a person can do it again."""
+    spike_home(bills, "30")
+    shown = bills.embed()
+    assert shown["title"] == "acme: 2026-11-13 is unusually high"
+    assert shown["fields"]["median"] == "10.00 USD, MAD 0.50, scale 0.74"
+    assert shown["fields"]["rule"] == (
+        "|x - median| > 3 x max(1.4826 MAD, 5 % of median, 0.50) and >= 10 % of median, over the 12 observed days before"
+    )
+
+
+# --- collectors -------------------------------------------------------------------------------------------------------
+
+
+def failed(bills: Bills, task: str, error: str | None, at: str) -> None:
+    status = "failed" if error else "success"
+    bills.change(
+        "INSERT INTO runs(id, plugin_name, status, started_at, finished_at, error, task, invocation_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, '')",
+        f"{at}-{task}", task[6:], status, at, at, error, task,
+    )  # fmt: skip
+
+
+def test_a_failed_collector_is_told_once_reminded_daily_and_told_when_well(bills: Bills) -> None:
+    """And nothing about money follows from it."""
+    bills.bill(month(*["1"] * 21))
+    bills.check()
+    failed(bills, "fetch_acme", "HTTP 401", "2026-11-22T09:00:00.000Z")
+    bills.check()
+    bills.check()
+    begun = "collector/fetch_acme/failed/2026-11-22T09:00:00.000Z"
+    assert bills.posted() == [f"{begun}/began"]
+    assert bills.embed()["description"] == "HTTP 401"
+    bills.clock.pass_by(24 * 3600 - 1)
+    bills.check()
+    assert bills.posted() == [f"{begun}/began"]
+    bills.clock.pass_by(1)
+    bills.check()
+    bills.check()
+    assert bills.posted() == [f"{begun}/began", f"{begun}/reminder/1"]
+    failed(bills, "fetch_acme", None, "2026-11-23T09:10:00.000Z")
+    bills.check()
+    bills.check()
+    assert bills.posted() == [f"{begun}/began", f"{begun}/reminder/1", f"{begun}/recovered"]
+
+
+def test_a_silent_collector_is_told_and_one_that_was_silent_before_is_not(bills: Bills) -> None:
+    """Three days without a figure; what had stopped before alerts were set up is the past."""
+    bills.bill(month("1", "1"), provider="old")
+    bills.bill(month(*["1"] * 22))
+    bills.check()
+    assert bills.posted() == []
+    failed(bills, "fetch_acme", None, "2026-11-22T09:10:00.000Z")
+    bills.pass_days(3)
+    bills.check()
+    assert bills.posted() == ["collector/fetch_acme/silent/2026-11-25T09:00:00.000Z/began"]
+    assert bills.embed()["description"] == "nothing of acme is known after 2026-11-22"
+
+
+def test_a_zero_after_days_with_cost_is_the_collectors(bills: Bills) -> None:
+    """An empty page looks like a day without use: the collector is told of, not the cost."""
+    failed_at = "2026-11-20T09:00:00.000Z"
+    bills.bill(month(*["5"] * 19))
+    failed(bills, "fetch_acme", None, failed_at)
+    bills.check()
+    bills.bill({"2026-11-20": "0", "2026-11-21": "0"})
+    bills.check()
+    bills.check()
+    assert bills.posted() == ["collector/fetch_acme/zero/2026-11-22T09:00:00.000Z/began"]

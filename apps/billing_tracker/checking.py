@@ -95,6 +95,7 @@ class Check:
                 self.state[f"{start}{verdict.kind}/{level}"] = {
                     "id": key if is_told else "", "nano": verdict.nano, "until": min(self.today, period.end),
                     "at": self.ctx.now, "run": self.ctx.run_id, "end": period.end, "restated": 0,
+                    "missing": sorted(missing) if is_told else [],
                 }  # fmt: skip
             if verdict.level:
                 body = wording.about_budget(

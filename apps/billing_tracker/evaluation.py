@@ -90,7 +90,7 @@ def judge(  # noqa: PLR0913 (what is known, all by name)
     reached = budget.reached(total)
     found = []
     if "actual" in budget.kinds:
-        restated = _restated(period, days, missing, told)
+        restated = _restated(days, missing, told)
         found += [restated] if restated else []
         found += _fresh("actual", reached, told, nano=total)
     forecast = forecast_of(period, days, missing, today=today) if "forecast" in budget.kinds else None
@@ -120,14 +120,14 @@ def _fresh(  # noqa: PLR0913 (what a verdict is made of)
     return [Verdict(kind, fresh[-1] if is_news else 0, fresh, nano, forecast)]
 
 
-def _restated(period: Period, days: Mapping[str, int], missing: Collection[str], told: Told) -> Optional[Verdict]:
-    """Whether the days that the newest message was about come to less than it said; never where one is missing."""
+def _restated(days: Mapping[str, int], missing: Collection[str], told: Told) -> Optional[Verdict]:
+    """Whether the days that the newest message was about come to less than it said; never where one went missing."""
     said = [key for key, each in told.items() if key.startswith("actual/") and each.get("id")]
     newest = max(said, key=lambda key: (told[key]["at"], int(key.partition("/")[2])), default="")
     if not newest:
         return None
     last, was = told[newest]["until"], told[newest]["nano"]
-    if any(period.start <= day <= last for day in missing):
+    if any(day <= last and day not in told[newest]["missing"] for day in missing):
         return None
     now = sum(nano for day, nano in days.items() if day <= last)
     return Verdict("restated", int(newest.partition("/")[2]), (), now, was=was, of=newest) if now < was else None
