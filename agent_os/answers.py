@@ -75,6 +75,7 @@ class Posted(NamedTuple):
     error: str
     run_id: str
     created_at: str
+    body: Any = None
 
 
 class TaskInfo(NamedTuple):

@@ -202,9 +202,11 @@ class OpenHome:
     def messages(self, *, unsent: bool = False, limit: int = 100) -> list[Posted]:
         """The newest messages of outboxes first; with `unsent` only those that wait or were parked."""
         from .core.journal import Journal
+        from .core.json_value import from_json
 
         with self._opened() as (_, home):
-            return [Posted(*row) for row in Journal(home.store().db).messages(unsent=unsent, most=limit)]
+            rows = Journal(home.store().db).messages(unsent=unsent, most=limit, has_body=True)
+            return [Posted._make((*row[:-1], from_json(row[-1]))) for row in rows]
 
     def resend(self, *ids: int) -> None:
         """Let the next run send messages that wait or were parked. Raises UsageError for others, and BusyError."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -112,3 +114,19 @@ class Bills(AppHome):
     def move_to(self, moment: str) -> None:
         """Let it be this instant."""
         self.clock.moment = self.clock.moment.fromisoformat(moment).replace(tzinfo=self.clock.moment.tzinfo)
+
+
+def month(*amounts: str, first: int = 1) -> dict[str, str]:
+    return {f"2026-11-{first + number:02}": amount for number, amount in enumerate(amounts)}
+
+
+@contextmanager
+def bills_in(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bills]:
+    """A home and its fakes."""
+    monkeypatch.setattr("agent_os.core.bodies.PATIENCE_SECONDS", 0.0)  # short waits too are for the next start
+    channels, mail = Channels(), MailServer()
+    try:
+        yield Bills(folder, capsys, channels, mail)
+    finally:
+        channels.close()
+        mail.close()

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alerting import Bills, cost
-from fakes.channels import Channels, MailServer
+from alerting import Bills, bills_in, cost, month
 
 NOVEMBER = "ALERT_THRESHOLD/2026-11-01/actual/100"
 
 
 @pytest.fixture
-def channels():
-    server = Channels()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def mail():
-    server = MailServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def bills(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], channels: Channels, mail: MailServer, monkeypatch
-) -> Bills:
-    monkeypatch.setattr("agent_os.core.bodies.PATIENCE_SECONDS", 0.0)  # short waits too are for the next start
-    return Bills(tmp_path, capsys, channels, mail)
-
-
-def month(*amounts: str, first: int = 1) -> dict[str, str]:
-    return {f"2026-11-{first + number:02}": amount for number, amount in enumerate(amounts)}
+def bills(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bills]:
+    with bills_in(tmp_path, capsys, monkeypatch) as made:
+        yield made
 
 
 # --- once -------------------------------------------------------------------------------------------------------------
@@ -290,7 +270,8 @@ def test_a_spike_prints_its_constants(bills: Bills) -> None:
     assert shown["title"] == "acme: 2026-11-13 is unusually high"
     assert shown["fields"]["median"] == "10.00 USD, MAD 0.50, scale 0.74"
     assert shown["fields"]["rule"] == (
-        "|x - median| > 3 x max(1.4826 MAD, 5 % of median, 0.50) and >= 10 % of median, over the 12 observed days before"
+        "|x - median| > 3 x max(1.4826 MAD, 5 % of median, 0.50) and >= 10 % of median,"
+        " over the 12 observed days before"
     )
 
 
@@ -352,3 +333,97 @@ def test_a_zero_after_days_with_cost_is_the_collectors(bills: Bills) -> None:
     bills.check()
     bills.check()
     assert bills.posted() == ["collector/fetch_acme/zero/2026-11-22T09:00:00.000Z/began"]
+
+
+# --- what cannot be meant ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("env", "ini", "told"),
+    [
+        ({"ALERT_THRESHOLD": "lots"}, "", ["ALERT_THRESHOLD is 'lots'; give an amount of more than nothing"]),
+        ({"ALERT_THRESHOLD": "0"}, "", ["ALERT_THRESHOLD is '0'"]),
+        ({"ALERT_THRESHOLD": "-5"}, "", ["ALERT_THRESHOLD is '-5'"]),
+        ({"ALERT_THRESHOLD": "1e3"}, "", ["ALERT_THRESHOLD is '1e3'"]),
+        ({}, "period = month", ["[budget:a] has no amount; write amount = 50.00 USD"]),
+        ({}, "amount = 5 USB", ["[budget:a] amount is in 'USB', which is no currency; did you mean"]),
+        ({}, "amount = 5\nlevels = 50, all", ["[budget:a] levels has 'all'; give whole percents from 1 to 1000"]),
+        ({}, "amount = 5\nlevels = 0", ["levels has '0'"]),
+        ({}, "amount = 5\nkind = forcast", ["[budget:a] kind is 'forcast'; did you mean forecast?"]),
+        ({}, "amount = 5\nperiod = day\nkind = forecast", ["a day has none"]),
+        ({}, "amuont = 5", ["amuont is no option; did you mean amount?", "has no amount", "2 faults in the budgets"]),
+        ({}, "amount = 5\nchannels = slack", ["[budget:a] channels is 'slack'; it is one of discord"]),
+        ({"DISCORD_WEBHOOK_URL": "hello"}, "", ["DISCORD_WEBHOOK_URL is no address"]),
+        ({"DISCORD_WEBHOOK_URL": "https://discord.com/secret-page"}, "", ["there is no /webhooks/ in it"]),
+        ({"SLACK_WEBHOOK_URL": "http://hooks.slack.com/secret-1"}, "", ["does not begin with https://"]),
+        (
+            {"ALERT_WEBHOOK_URL": "https://example.com/secret-1"}, "",
+            ["is at example.com, which has to be allowed: AGENT_OS_ALLOWED_HOSTS=example.com"],
+        ),
+        ({"SMTP_HOST": "mail"}, "", ["email needs SMTP_FROM, which is not set; 2. email needs SMTP_TO"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_one_sentence_and_nothing_is_sent(
+    bills: Bills, env: dict[str, str], ini: str, told: list[str]
+) -> None:
+    """All faults at once, exit 3; no state, no message, no secret of an address."""
+    bills.env(**{"ALERT_THRESHOLD": None, **env})
+    if ini:
+        bills.ini(f"[budget:a]\n{ini}\n")
+    bills.bill({"2026-11-01": "1000"})
+    answer = bills.check(code=3)
+    for words in told:
+        assert words in answer.err
+    assert "secret" not in answer.err
+    assert bills.state() == {}
+    assert bills.posted() == []
+    assert bills.channels.asked == 0
+
+
+def test_without_a_channel_the_alert_is_printed_and_says_so(bills: Bills) -> None:
+    """Nobody is told, and whoever reads the output knows."""
+    bills.env(DISCORD_WEBHOOK_URL=None, ALERT_THRESHOLD="1")
+    bills.bill({"2026-11-01": "1000"})
+    assert "no channel is set up, so nobody was told" in bills.check().out
+
+
+# --- the verb ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_what_was_told_and_what_is_armed(bills: Bills) -> None:
+    """A line a budget, a line an alert with what became of it."""
+    budget(bills, "amount = 50 USD")
+    bills.bill({"2026-11-01": "30"})
+    assert "actual 50 %, actual 80 %, actual 100 %" in bills.verb("list").out
+    bills.channels.moods = ["429"]
+    bills.check()
+    out = bills.verb().out
+    assert "channels: discord" in out
+    assert "team    month 2026-11-01  30.00  50.00  USD  actual 50 %  actual 80 %, actual 100 %" in out
+    assert "team/2026-11-01/actual/50  discord waiting (127.0.0.1" in out
+
+
+def test_a_test_message_is_sent_at_once_and_says_what_came_back(bills: Bills) -> None:
+    """0 where it was taken; 1 and the server's word where it was not."""
+    bills.bill({"2026-11-01": "1"})
+    assert bills.verb("test", "discord").out == "discord: sent\n"
+    assert bills.embed()["title"] == "A test"
+    bills.channels.moods = ["404"]
+    out = bills.verb("test", "discord", code=1).out
+    assert out.startswith("discord: parked: 127.0.0.1")
+    assert "404: no, 404" in out
+    assert "is not set up" in bills.verb("test", "slack", code=3).err
+    assert "did you mean discord?" in bills.verb("test", "discrod", code=2).err
+
+
+def test_a_parked_alert_is_resent_and_a_sent_one_sent_again(bills: Bills) -> None:
+    """The parked one is that very message; the copy has an id of its own."""
+    bills.bill({"2026-11-01": "100"})
+    bills.channels.moods = ["403"]
+    bills.check()
+    assert bills.statuses() == {NOVEMBER: "parked"}
+    assert bills.verb("resend", NOVEMBER).out == "discord: sent\n"
+    assert bills.channels.alerts() == [NOVEMBER]
+    assert bills.verb("resend", NOVEMBER).out == "discord: sent\n"
+    assert bills.channels.alerts() == [NOVEMBER, f"{NOVEMBER}/again/1"]
+    assert "there is no alert 'nothing'" in bills.verb("resend", "nothing", code=2).err

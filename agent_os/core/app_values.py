@@ -68,3 +68,5 @@ class Ask(NamedTuple):
     reserved: int  # what runs that are not over have reserved
     spent: Callable[..., int]  # spent(since="2026-11-01"): what ended runs have spent since a day, or ever
     results: Callable[..., list[Result]]  # results(since=…, until=…): the headlines that are stored
+    sums: Callable[..., list[Sum]]  # sums("day", "project", since=…, until=…): what the lines come to
+    today: str  # the UTC day

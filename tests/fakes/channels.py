@@ -92,7 +92,9 @@ class Exchange(BaseHTTPRequestHandler):
             return self.say(429, limited)
         if mood in ("401", "403", "404", "410", "500", "503"):
             return self.say(int(mood), {"message": f"no, {mood}", "code": 0})
-        if mood == "refuse":  # hangs up before a word
+        if mood == "stall":  # it is not taken, and nobody hears of it
+            self.server.let_go.wait(20)
+        if mood in ("refuse", "stall"):  # hangs up before a word
             self.close_connection = True
             return None
         query = parse_qs(address.query)
@@ -112,24 +114,30 @@ class Exchange(BaseHTTPRequestHandler):
         """Take it, or refuse it; what is answered."""
         if request.path.startswith(HOOK):
             return self._discord(request)
-        if request.path == SLACK:
-            body = json.loads(request.body)
-            if not isinstance(body.get("text"), str):
-                return 400, "no_text"
-            self.server.taken.append(request._replace(body=body))
-            return 200, "ok"
-        if request.path == TOPIC:
-            if len(request.body) > 4096:
-                return 413, {"code": 41301, "http": 413, "error": "attachment too large"}
-            self.server.taken.append(request._replace(body=request.body.decode()))
-            return 200, {"id": f"n{len(self.server.taken)}", "event": "message"}
-        if request.path == GENERIC:
-            key = request.headers["Idempotency-Key"]
-            if key not in self.server.once:
-                self.server.once[key] = json.loads(request.body)
-                self.server.taken.append(request._replace(body=json.loads(request.body)))
-            return 200, {"ok": True}
+        others = {SLACK: self._slack, TOPIC: self._ntfy, GENERIC: self._webhook}
+        if request.path in others:
+            return others[request.path](request)
         return 404, {"message": "Unknown Webhook", "code": 10015}
+
+    def _slack(self, request: Taken) -> tuple[Any, ...]:
+        body = json.loads(request.body)
+        if not isinstance(body.get("text"), str):
+            return 400, "no_text"
+        self.server.taken.append(request._replace(body=body))
+        return 200, "ok"
+
+    def _ntfy(self, request: Taken) -> tuple[Any, ...]:
+        if len(request.body) > 4096:
+            return 413, {"code": 41301, "http": 413, "error": "attachment too large"}
+        self.server.taken.append(request._replace(body=request.body.decode()))
+        return 200, {"id": f"n{len(self.server.taken)}", "event": "message"}
+
+    def _webhook(self, request: Taken) -> tuple[Any, ...]:
+        key = request.headers["Idempotency-Key"]
+        if key not in self.server.once:
+            self.server.once[key] = json.loads(request.body)
+            self.server.taken.append(request._replace(body=json.loads(request.body)))
+        return 200, {"ok": True}
 
     def _discord(self, request: Taken) -> tuple[Any, ...]:
         said = json.loads(request.body)

@@ -12,3 +12,4 @@ NEEDS = {
     "email": ("SMTP_HOST", "SMTP_FROM", "SMTP_TO"),
     "webhook": ("ALERT_WEBHOOK_URL",),
 }
+MODULES = {"email": "mail"}  # that are not named like their channel
