@@ -488,6 +488,35 @@ def test_runs_can_be_chosen(app, tmp_path):
             home.runs(limit=0)
 
 
+def test_messages_can_be_read_and_sent_again(tmp_path):
+    """What was posted, what became of it; what was parked goes out with the next run."""
+    app, doors = App("mine"), []
+
+    @app.outbox("mail")
+    def send(ctx, message):
+        if not doors:
+            raise PermanentError("the door is shut")
+        return {"id": 7}
+
+    @app.task
+    def tell(ctx):
+        ctx.send("mail", ctx.slot, {"text": ctx.slot})
+
+    with agent_os.open(tmp_path, app=app) as home:
+        home.run("tell", key="a")
+        (posted,) = home.messages(unsent=True)
+        assert (posted.outbox, posted.key, posted.status, posted.attempts) == ("mail", "a", "parked", 1)
+        assert (posted.error, posted.body) == ("the door is shut", {"text": "a"})
+        doors.append("open")
+        home.resend(posted.id)
+        home.run("tell", key="b")
+        assert [(each.key, each.status) for each in home.messages()] == [("b", "sent"), ("a", "sent")]
+        assert home.messages(unsent=True) == []
+        assert len(home.messages(limit=1)) == 1
+        with pytest.raises(UsageError, match=f"message {posted.id} was sent"):
+            home.resend(posted.id)
+
+
 # --- where it lives ---------------------------------------------------------------------------------------------------
 
 NOTEBOOK = """
