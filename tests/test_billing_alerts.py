@@ -202,6 +202,19 @@ def test_nothing_is_forecast_from_incomplete_days(bills: Bills) -> None:
     assert bills.channels.alerts() == ["team/2026-11-01/forecast/100"]
 
 
+def test_what_is_spent_already_is_not_forecast(bills: Bills) -> None:
+    """90 of 100 are spent: 80 % is no news; that 100 % is to come is."""
+    budget(bills, "amount = 100 USD\nlevels = 80\nkind = actual, forecast")
+    bills.move_to("2026-11-06T09:00:00")
+    bills.bill(month("30", "30", "30", "0", "0"))
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/80"]
+    budget(bills, "amount = 100 USD\nlevels = 50, 80, 100\nkind = actual, forecast")
+    bills.check()
+    bills.check()
+    assert bills.channels.alerts() == ["team/2026-11-01/actual/80", "team/2026-11-01/forecast/100"]
+
+
 # --- restatements -----------------------------------------------------------------------------------------------------
 
 
@@ -308,6 +321,15 @@ def test_a_failed_collector_is_told_once_reminded_daily_and_told_when_well(bills
     bills.check()
     bills.check()
     assert bills.posted() == [f"{begun}/began", f"{begun}/reminder/1", f"{begun}/recovered"]
+
+
+def test_an_error_of_any_length_fits(bills: Bills) -> None:
+    """A provider may answer with a page: 4,096 characters of it are shown."""
+    bills.bill(month(*["1"] * 21))
+    failed(bills, "fetch_acme", "💶" * 9000, "2026-11-22T09:00:00.000Z")
+    bills.check()
+    assert set(bills.statuses().values()) == {"sent"}
+    assert bills.embed()["description"].endswith("💶…")
 
 
 def test_a_silent_collector_is_told_and_one_that_was_silent_before_is_not(bills: Bills) -> None:
