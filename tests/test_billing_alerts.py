@@ -416,13 +416,19 @@ def test_the_list_says_what_was_told_and_what_is_armed(bills: Bills) -> None:
     """A line a budget, a line an alert with what became of it."""
     budget(bills, "amount = 50 USD")
     bills.bill({"2026-11-01": "30"})
-    assert "actual 50 %, actual 80 %, actual 100 %" in bills.verb("list").out
+    assert "team    month 2026-11-01  30.00  50.00  USD       20        actual 50 80 100 %" in bills.verb("list").out
     bills.channels.moods = ["429"]
     bills.check()
     out = bills.verb().out
     assert "channels: discord" in out
-    assert "team    month 2026-11-01  30.00  50.00  USD  actual 50 %  actual 80 %, actual 100 %" in out
+    assert "team    month 2026-11-01  30.00  50.00  USD       20  actual 50 %  actual 80 100 %" in out
     assert "team/2026-11-01/actual/50  discord waiting (127.0.0.1" in out
+
+
+def test_what_is_not_known_is_not_shown_as_zero(bills: Bills) -> None:
+    """A budget of which nothing is stored."""
+    bills.bill({"2026-10-01": "30"})
+    assert "month 2026-11-01  unknown  100.00  USD" in bills.verb("list").out
 
 
 def test_a_test_message_is_sent_at_once_and_says_what_came_back(bills: Bills) -> None:

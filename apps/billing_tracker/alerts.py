@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from agent_os import ConfigError, UsageError, shown, table
+from agent_os import ConfigError, UsageError, table
 
 from .budgets import THRESHOLD, Budget, budgets_of, meant
 from .channels import NEEDS
 from .channels.settings import set_up
 from .checking import TOLD
-from .periods import Period, add_days, period_of
+from .periods import add_days, period_of, plain
 from .registration import OUTBOX
 from .spending import BY, LOOK_BACK, Spending
 from .wording import message
@@ -55,12 +55,9 @@ def show(home: OpenHome, *, as_json: bool) -> int:
         print(json.dumps({"channels": list(channels), "budgets": armed, "alerts": said}, indent=2))
         return 0
     print(f"channels: {', '.join(channels) or 'none is set up'}")
-    rows = [
-        (each["budget"], each["period"], each["spent"], each["amount"], each["currency"], each["said"], each["armed"])
-        for each in armed
-    ]
+    rows = [_row(each) for each in armed]
     if rows:
-        print(table(("budget", "period", "spent", "of", "", "said", "armed"), rows, right={2, 3}))
+        print(table(("budget", "period", "spent", "of", "", "missing", "said", "armed"), rows, right={2, 3, 5}))
     else:
         print("no budget: ALERT_THRESHOLD=100 in .env sets one, and so does [budget:NAME] in agent_os.ini")
     if said:
@@ -74,20 +71,29 @@ def _armed(home: OpenHome, budget: Budget, kept: dict[str, Any]) -> dict[str, An
     since = add_days(period.start, -LOOK_BACK)
     spending = Spending(home.sums(*BY, since=since, until=period.end), home.results(since=since, until=period.end))
     start = f"{TOLD}{budget.name}/{period.start}/"
-    said = [
-        f"{kind} {level} %"
-        for kind in budget.kinds
-        for level in budget.levels
-        if f"{start}{kind}/{level}" in kept
-    ]  # fmt: skip
-    levels = [f"{kind} {level} %" for kind in budget.kinds for level in budget.levels]
+    days = spending.days(budget, period)
+    levels = [(kind, level) for kind in budget.kinds for level in budget.levels]
+    said = [each for each in levels if f"{start}{each[0]}/{each[1]}" in kept]
     return {
         "budget": budget.name, "period": f"{budget.period} {period.start}",
-        "spent": shown(sum(spending.days(budget, period).values())), "amount": shown(budget.nano),
-        "currency": budget.currency, "said": ", ".join(said),
-        "armed": ", ".join(each for each in levels if each not in said),
-        "missing": len(spending.missing(budget, Period(*period), today=home.today)),
+        "spent": plain(sum(days.values())) if days else None, "amount": plain(budget.nano),
+        "currency": budget.currency, "said": said, "armed": [each for each in levels if each not in said],
+        "missing": sorted(spending.missing(budget, period, today=home.today)),
     }  # fmt: skip
+
+
+def _row(each: dict[str, Any]) -> tuple[str, ...]:
+    """A budget for people."""
+    levels = (_levels(each["said"]), _levels(each["armed"]))
+    spent = each["spent"] or "unknown"
+    return (each["budget"], each["period"], spent, each["amount"], each["currency"], str(len(each["missing"])), *levels)
+
+
+def _levels(levels: Sequence[tuple[str, int]]) -> str:
+    """As actual 50 80 %, forecast 100 %."""
+    kinds = dict.fromkeys(kind for kind, _ in levels)
+    told = (" ".join([kind, *(str(level) for each, level in levels if each == kind)]) for kind in kinds)
+    return ", ".join(f"{each} %" for each in told)
 
 
 def _said(home: OpenHome) -> list[dict[str, Any]]:
