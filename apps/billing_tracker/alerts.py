@@ -128,11 +128,9 @@ def test(home: OpenHome, channel: str) -> int:
         )
     if channel not in set_up(home.setting):
         raise ConfigError(f"{channel} is not set up: {NEEDS[channel][0]} is not set", hint="put it into .env")
-    key = f"test/{channel}/{len(_messages(home)) + 1}"
-    body = message(
-        key, "collector", "A test", "This is a test of the billing tracker's alerts. Nothing has happened.",
-        facts=[], command=f"alerts test {channel}", run=home.keep(SEND, {}, note=f"a test of {channel}"),
-    )  # fmt: skip
+    key = f"test/{channel}/{max((each.id for each in _messages(home)), default=0) + 1}"
+    text = "This is a test of the billing tracker's alerts. Nothing has happened."
+    body = message(key, "test", "A test", text, facts=[], command=f"alerts test {channel}", run="none")
     return _send(home, body, [channel])
 
 
