@@ -5,7 +5,7 @@ The public API. Names are imported when they are first used: a start that collec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .answers import Gap, Run, RunResult, TaskInfo
+    from .answers import Gap, Posted, Run, RunResult, TaskInfo
     from .api import OpenHome, open  # noqa: A004 (as gzip.open and codecs.open)
     from .core.app import App
     from .core.app_values import Ask, Message, Result
@@ -56,6 +56,7 @@ __all__ = [
     "OpenHome",
     "Page",
     "PermanentError",
+    "Posted",
     "Record",
     "ResourceError",
     "Result",
@@ -101,6 +102,7 @@ _ROOMS = {
     "Moments": "core.days",
     "OpenHome": "api",
     "Page": "core.model",
+    "Posted": "answers",
     "Record": "core.model",
     "Result": "core.app_values",
     "Row": "core.model",

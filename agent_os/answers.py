@@ -63,6 +63,21 @@ class Gap(NamedTuple):
     is_lost: bool
 
 
+class Posted(NamedTuple):
+    """A message in an outbox. `status` is "waiting", "sent" or "parked" (given up); `error` says what kept it back."""
+
+    id: int
+    outbox: str
+    key: str
+    status: str
+    attempts: int
+    next_at: str
+    error: str
+    run_id: str
+    created_at: str
+    body: Any = None
+
+
 class TaskInfo(NamedTuple):
     """A task as it is declared. `state` is "ready" or says what keeps it from running; `due` says when, in words.
 

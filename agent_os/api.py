@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .answers import Gap, Run, RunResult, TaskInfo
+from .answers import Gap, Posted, Run, RunResult, TaskInfo
 from .core.errors import UsageError
-from .evidence import END_OF_TIME, Evidence, instant_of
+from .evidence import END_OF_TIME, Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from .arguments import Arguments
     from .core.app import App
     from .core.app_values import Result
-    from .core.estimates import Estimate
     from .core.home import Home
-    from .core.line_store import Line, Sum
     from .core.plan import Setup, Unit
 
     Day = Union[str, date, None]  # a UTC day: "2026-11-21" or datetime.date(2026, 11, 21)
@@ -130,63 +128,10 @@ class OpenHome(Evidence):
             rows = home.store().results(since=first or "", until=end or END_OF_TIME, provider=provider)
             return [Result(*row) for row in rows]
 
-    def lines(
-        self,
-        *,
-        since: Day = None,
-        until: Day = None,
-        provider: str = "",
-        as_of: Optional[str] = None,
-        kind: str = "",
-    ) -> Iterator[Line]:
-        """The lines behind the headlines, by day and provider, read while they are taken: a million needs no memory.
-
-        `as_of` asks for what was known at the end of a UTC day ("2026-10-05"), or at an instant as it is stored; `kind`
-        for "cost" or "usage" alone. Lines of two bases or currencies must not be added. Raises ConfigError where there
-        is no database yet.
-        """
-        from .core.line_store import LineStore
-
-        with self._opened(since=since, until=until) as (args, home):
-            first, end = args.days()
-            store = LineStore(home.store().db)
-            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            yield from store.lines(**span, as_of=instant_of(as_of), kind=kind)
-
-    def sums(
-        self,
-        *by: str,
-        since: Day = None,
-        until: Day = None,
-        provider: str = "",
-        as_of: Optional[str] = None,
-    ) -> list[Sum]:
-        """What the lines come to, by "day", "week", "month", "provider", "project", "model", "line", "key", ...
-
-        Apart by basis and currency, as a `Sum` says. Raises UsageError for what lines cannot be added up by.
-        """
-        from .core.line_store import LineStore
-
-        with self._opened(since=since, until=until) as (args, home):
-            first, end = args.days()
-            store = LineStore(home.store().db)
-            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            return store.sums(by, **span, as_of=instant_of(as_of))
-
-    def estimates(self, *, since: Day = None, until: Day = None, provider: str = "") -> Iterator[Estimate]:
-        """Each line of usage with what it would cost by the price book, whoever has reported it."""
-        from .core.estimates import estimates_of
-
-        with self._opened(since=since, until=until) as (args, home):
-            first, end = args.days()
-            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
-            yield from estimates_of(home, self._setup(home).collectors.values(), **span)
-
     def sections(self, word: str) -> dict[str, dict[str, str]]:
         """The sections [word:NAME] of agent_os.ini: NAME -> option -> value. `App(sections=...)` claims the word."""
         with self._opened() as (_, home):
-            found = home.settings.sections.items()
-            return {name[len(word) + 1 :]: dict(options) for name, options in found if name.startswith(f"{word}:")}
+            return home.settings.section_group(word)
 
     def setting(self, name: str) -> str:
         """A setting, from wherever the home has it; "" when it is not set."""
@@ -215,6 +160,22 @@ class OpenHome(Evidence):
         with self._opened() as (_, home):
             state = {name: None if value is None else to_json(value, name) for name, value in values.items()}
             return remember(home, state, task=task, note=note)
+
+    def messages(self, *, unsent: bool = False, limit: int = 100) -> list[Posted]:
+        """The newest messages of outboxes first; with `unsent` only those that wait or were parked."""
+        from .core.journal import Journal
+        from .core.json_value import from_json
+
+        with self._opened() as (_, home):
+            rows = Journal(home.store().db).messages(unsent=unsent, most=limit, has_body=True)
+            return [Posted._make((*row[:-1], from_json(row[-1]))) for row in rows]
+
+    def resend(self, *ids: int) -> None:
+        """Let the next run send messages that wait or were parked. Raises UsageError for others, and BusyError."""
+        from .commands.outbox import change
+
+        with self._opened() as (_, home):
+            change(home, "resend", ids)
 
     def runs(self, *, task: Named = "", status: str = "", since: Day = None, limit: int = 20) -> list[Run]:
         """The newest runs first, at most `limit`; those that started on the day `since` or later.

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from .arguments import Arguments
     from .core.batch_store import KnownDay, StoredBatch
+    from .core.estimates import Estimate
     from .core.home import Home
+    from .core.line_store import Line, Sum
     from .core.plan import Setup
 
     Day = Union[str, date, None]
@@ -72,6 +74,58 @@ class Evidence:
 
         with self._opened() as (_, home):
             return BatchStore(home.store().db).head(instant_of(as_of))
+
+    def lines(
+        self,
+        *,
+        since: Day = None,
+        until: Day = None,
+        provider: str = "",
+        as_of: Optional[str] = None,
+        kind: str = "",
+    ) -> Iterator[Line]:
+        """The lines behind the headlines, by day and provider, read while they are taken: a million needs no memory.
+
+        `as_of` asks for what was known at the end of a UTC day ("2026-10-05"), or at an instant as it is stored; `kind`
+        for "cost" or "usage" alone. Lines of two bases or currencies must not be added. Raises ConfigError where there
+        is no database yet.
+        """
+        from .core.line_store import LineStore
+
+        with self._opened(since=since, until=until) as (args, home):
+            first, end = args.days()
+            store = LineStore(home.store().db)
+            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
+            yield from store.lines(**span, as_of=instant_of(as_of), kind=kind)
+
+    def sums(
+        self,
+        *by: str,
+        since: Day = None,
+        until: Day = None,
+        provider: str = "",
+        as_of: Optional[str] = None,
+    ) -> list[Sum]:
+        """What the lines come to, by "day", "week", "month", "provider", "project", "model", "line", "key", ...
+
+        Apart by basis and currency, as a `Sum` says. Raises UsageError for what lines cannot be added up by.
+        """
+        from .core.line_store import LineStore
+
+        with self._opened(since=since, until=until) as (args, home):
+            first, end = args.days()
+            store = LineStore(home.store().db)
+            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
+            return store.sums(by, **span, as_of=instant_of(as_of))
+
+    def estimates(self, *, since: Day = None, until: Day = None, provider: str = "") -> Iterator[Estimate]:
+        """Each line of usage with what it would cost by the price book, whoever has reported it."""
+        from .core.estimates import estimates_of
+
+        with self._opened(since=since, until=until) as (args, home):
+            first, end = args.days()
+            span = {"since": first or "", "until": end or END_OF_TIME, "provider": provider}
+            yield from estimates_of(home, self._setup(home).collectors.values(), **span)
 
 
 def instant_of(as_of: Optional[str]) -> str:

@@ -10,7 +10,7 @@ from .plugins import load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Union
+    from typing import Any, Union
 
     from .core.app import App
     from .core.collector import Collector
@@ -41,7 +41,7 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
 
         accounts = accounts_of(settings, found)
         enter(found, accounts)
-    cost_limits = {name: limit for each in apps for name, limit in each.limits.items()}
+    cost_limits = {name: limit for each in apps for name, limit in _limits(each, settings).items()}
     if apps or written or accounts:
         faults = [fault for each in apps for fault in each.faults]
         check(found, faults=faults, limits=limits, cost_limits=cost_limits)
@@ -74,6 +74,20 @@ def _declared(settings: Settings) -> tuple[dict[str, int], list[Task]]:
     from .core.ini import limits_of, tasks_of
 
     return limits_of(settings), tasks_of(settings)
+
+
+def _limits(app: App, settings: Settings) -> dict[str, Any]:
+    """The cost limits of an app: those of its code, and those that agent_os.ini names. Raises ConfigError."""
+    from .core.errors import ConfigError
+
+    found = dict(app.limits)
+    for word, limits_of in app.limit_sections.items():
+        sections = settings.section_group(word)
+        for name, limit in (limits_of(sections) if sections else {}).items():
+            if name in found:
+                raise ConfigError(f"the app {app.name} has a limit {name} already", hint=f"rename [{word}:{name}]")
+            found[name] = limit
+    return found
 
 
 def _refuse_unclaimed(settings: Settings, apps: Sequence[App]) -> None:

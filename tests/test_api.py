@@ -64,10 +64,10 @@ def test_the_public_names_are_these():
     assert agent_os.__all__ == [
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
         "Estimate", "FencedError", "Gap", "KnownDay", "Line", "LogCollector", "Message", "Moments", "OpenHome",
-        "Page", "PermanentError", "Record", "ResourceError", "Result", "Row", "Run", "RunResult", "StoreError",
-        "StoredBatch", "StoredPage", "Sum", "TaskError", "TaskInfo", "TransientError", "UsageError", "Window",
-        "__version__", "count_of", "day_and_second", "decimal_text", "folder_of", "hashed", "inert", "moment_of",
-        "open", "shown", "table", "text_of",
+        "Page", "PermanentError", "Posted", "Record", "ResourceError", "Result", "Row", "Run", "RunResult",
+        "StoreError", "StoredBatch", "StoredPage", "Sum", "TaskError", "TaskInfo", "TransientError", "UsageError",
+        "Window", "__version__", "count_of", "day_and_second", "decimal_text", "folder_of", "hashed", "inert",
+        "moment_of", "open", "shown", "table", "text_of",
     ]  # fmt: skip
     assert [name for name in agent_os.__all__ if getattr(agent_os, name, None) is None] == []
 
@@ -76,7 +76,7 @@ def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
         "batches", "chain_head", "close", "days", "estimates", "export", "footnotes", "gaps", "keep", "kept",
-        "lines", "results", "run", "runs", "sections", "setting", "sums", "tasks", "today",
+        "lines", "messages", "resend", "results", "run", "runs", "sections", "setting", "sums", "tasks", "today",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
         "task", "slot", "run_id", "status", "error", "hint", "output", "attempts", "seconds", "printed",
@@ -87,6 +87,9 @@ def test_what_a_home_can_do_is_this():
     )  # fmt: skip
     assert agent_os.Gap._fields == (
         "task", "provider", "since", "last", "days", "reason", "slots", "lost_on", "is_lost",
+    )  # fmt: skip
+    assert agent_os.Posted._fields == (
+        "id", "outbox", "key", "status", "attempts", "next_at", "error", "run_id", "created_at", "body",
     )  # fmt: skip
     assert agent_os.TaskInfo._fields == ("task", "state", "due", "after", "what", "basis")
 
@@ -528,6 +531,35 @@ def test_runs_can_be_chosen(app, tmp_path):
             home.runs(status="good")
         with pytest.raises(UsageError, match="limit is '0'"):
             home.runs(limit=0)
+
+
+def test_messages_can_be_read_and_sent_again(tmp_path):
+    """What was posted, what became of it; what was parked goes out with the next run."""
+    app, doors = App("mine"), []
+
+    @app.outbox("mail")
+    def send(ctx, message):
+        if not doors:
+            raise PermanentError("the door is shut")
+        return {"id": 7}
+
+    @app.task
+    def tell(ctx):
+        ctx.send("mail", ctx.slot, {"text": ctx.slot})
+
+    with agent_os.open(tmp_path, app=app) as home:
+        home.run("tell", key="a")
+        (posted,) = home.messages(unsent=True)
+        assert (posted.outbox, posted.key, posted.status, posted.attempts) == ("mail", "a", "parked", 1)
+        assert (posted.error, posted.body) == ("the door is shut", {"text": "a"})
+        doors.append("open")
+        home.resend(posted.id)
+        home.run("tell", key="b")
+        assert [(each.key, each.status) for each in home.messages()] == [("b", "sent"), ("a", "sent")]
+        assert home.messages(unsent=True) == []
+        assert len(home.messages(limit=1)) == 1
+        with pytest.raises(UsageError, match=f"message {posted.id} was sent"):
+            home.resend(posted.id)
 
 
 # --- where it lives ---------------------------------------------------------------------------------------------------

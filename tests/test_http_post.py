@@ -762,3 +762,21 @@ def test_an_answer_that_is_not_200_is_none_to_a_question(bench):
     with RawServer(reply(b"", status=204)) as server, pytest.raises(PermanentError) as caught:
         bench.client.ask(server.url + "/events", json={})
     assert caught.value.may_have_happened is False
+
+
+# PATCH
+
+
+def test_a_patch_is_a_post_by_another_name(bench):
+    """What an edit takes: its own method, the same care with what is told, one try."""
+    with RawServer(reply(b'{"id": "1"}'), b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n") as server:
+        answer = bench.client.patch(server.url + HOOK, json={"content": CONTENT}, query=[("thread_id", THREAD)])
+        assert answer.data == {"id": "1"}
+        with pytest.raises(TransientError) as caught:
+            bench.client.patch(server.url + HOOK, json={"content": CONTENT})
+    assert server.requests[0].startswith(f"PATCH {HOOK}?thread_id={THREAD} HTTP/1.1\r\n".encode())
+    assert len(server.requests) == 2
+    assert not caught.value.may_have_happened
+    assert not bench.clock.slept
+    for secret in SECRETS:
+        assert secret not in bench.told + caught.value.message

@@ -842,6 +842,24 @@ def test_retry_after_is_obeyed_by_an_outbox(house: House) -> None:
     assert house.rows("SELECT status, attempts FROM outbox") == [("sent", 2)]
 
 
+def test_an_outbox_knows_what_sending_another_message_gave(house: House) -> None:
+    """So it can edit what it has sent; None of one that was not sent, and of one that nobody knows."""
+    house.app("""
+        @app.outbox("mail")
+        def send(ctx, message):
+            note(f"{message.key} {ctx.receipt(message.body)}")
+            if message.key == "second":
+                raise PermanentError("no")
+            return {"id": message.key}
+        @app.task
+        def report(ctx):
+            for key, other in (("first", "none"), ("second", "first"), ("third", "second"), ("fourth", "third")):
+                ctx.send("mail", key, other)
+    """)
+    house.task("report")
+    assert house.notes == ["first None", "second {'id': 'first'}", "third None", "fourth {'id': 'third'}"]
+
+
 def test_an_unknown_outbox_fails_the_run_and_leaves_nothing(house: House) -> None:
     """Not even its state."""
     house.app("""
@@ -939,6 +957,51 @@ def test_a_limit_that_cannot_be_asked_is_a_no(house: House) -> None:
     """)
     assert "could not be asked" in house.task("work").err
     assert house.notes == []
+
+
+LIMITS = """
+        @app.limits_from("limit")
+        def limits(sections):
+            def limit(options): return lambda ask: int(options["most"]) - ask.spent()
+            return {name: limit(options) for name, options in sections.items()}
+        @app.task(cost_limit="ai", cost=1)
+        def work(ctx): note("worked")
+"""
+
+
+def test_limits_may_be_named_in_the_ini(house: House) -> None:
+    """The section is the app's; a home without it has none, and a task that names it cannot be meant there."""
+    house.app(LIMITS)
+    assert "uses the cost limit ai, which no app has" in house.task("work").err
+    house.ini("[limit:ai]\nmost = 2\n")
+    for _ in range(3):
+        assert house.task("work").code == 0
+    assert house.notes == ["worked", "worked"]
+
+
+def test_a_limit_of_the_ini_is_none_of_the_code(house: House) -> None:
+    """One name, two meanings: refused."""
+    house.app(LIMITS + "        @app.limit('ai')\n        def ai(ask): return True\n")
+    house.ini("[limit:ai]\nmost = 2\n")
+    answer = house.task("work")
+    assert answer.code == 3
+    assert "the app it has a limit ai already; rename [limit:ai]" in answer.err
+
+
+def test_a_limit_is_asked_with_the_day_and_the_sums(house: House) -> None:
+    """What lines come to can be looked at under the same lock."""
+    house.app("""
+        @app.limit("ai")
+        def ai(ask):
+            note(f"{ask.today} {ask.sums('day', since='2026-01-01', until='2027-01-01')}")
+            return True
+        @app.task(cost_limit="ai")
+        def work(ctx):
+            note(f"{ctx.now[:10]} {ctx.sums('day', since='2026-01-01', until='2027-01-01')} {ctx.runs()[0].task}")
+    """)
+    house.clock.set("2026-11-22T05:00")
+    house.task("work")
+    assert house.notes == ["2026-11-22 []", "2026-11-22 [] work"]
 
 
 # --- overlap ----------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class App:
         self.tasks: dict[str, Task] = {}
         self.outboxes: dict[str, Task] = {}
         self.limits: dict[str, Callable[[Ask], Any]] = {}
+        self.limit_sections: dict[str, Callable[[dict[str, dict[str, str]]], dict[str, Callable[[Ask], Any]]]] = {}
         self.verbs: dict[str, Verb] = {}
         self.faults: list[str] = [] if is_name(name) else [f"{name!r} is no name for an app"]
 
@@ -142,6 +143,20 @@ class App:
             if name in self.limits:
                 self.faults.append(f"the app {self.name} has two limits named {name}")
             self.limits[name] = fn
+            return fn
+
+        return register
+
+    def limits_from(self, word: str) -> Callable[[Fn], Fn]:
+        """`@app.limits_from("limit")`: limits that agent_os.ini names, in sections [limit:NAME].
+
+        The function gets the sections (NAME -> option -> value) and gives NAME -> what `limit` decorates. It is called
+        whenever the tasks of a home are put together, so it must be quick; what cannot be meant it says as ConfigError.
+        """
+
+        def register(fn: Fn) -> Fn:
+            self.sections = (*self.sections, word)
+            self.limit_sections[word] = fn
             return fn
 
         return register

@@ -82,6 +82,11 @@ class Settings:
         """The value, or `""` when it is not set."""
         return self.find(name)[0]
 
+    def section_group(self, word: str) -> dict[str, dict[str, str]]:
+        """The sections [word:NAME] of agent_os.ini: NAME -> option -> value."""
+        start = f"{word}:"
+        return {name[len(start) :]: dict(options) for name, options in self.sections.items() if name.startswith(start)}
+
     def whole(self, name: str, *, least: int, most: int) -> int:
         """The value as a whole number between two bounds. Raises ConfigError."""
         value, source = self.find(name)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Union
 
     from .app_values import Result
+    from .chronicle import Run as PastRun
     from .config import Settings
     from .home import Home
     from .http_client import HttpClient
+    from .line_store import Sum
     from .logger import Log
 
 POLICIES = ("at_most_once", "at_least_once")
@@ -88,6 +90,13 @@ class Context:
         return self._home.clock.today()
 
     @property
+    def now(self) -> str:
+        """The current instant, UTC, as it is stored: `2026-11-22T05:00:00.123Z`."""
+        from .clock import iso
+
+        return iso(self._home.clock.now())
+
+    @property
     def stopped(self) -> bool:
         """Whether the run has been asked to end; a long loop should look, and leave."""
         return self._stopped()
@@ -113,6 +122,18 @@ class Context:
         from .app_values import results_of
 
         return results_of(self._home, since=since, until=until)
+
+    def sums(self, *by: str, since: str, until: str, provider: str = "") -> list[Sum]:
+        """What the lines of a span of days come to, as `OpenHome.sums` has it; apart by basis and currency."""
+        from .app_values import sums_of
+
+        return sums_of(self._home, by, since=since, until=until, provider=provider)
+
+    def runs(self, *, task: str = "", since: str = "", limit: int = 100) -> list[PastRun]:
+        """The newest runs first, of all tasks or of one; those that began on the day `since` or later."""
+        from .app_values import runs_of
+
+        return runs_of(self._home, task=task, since=since, most=limit)
 
     # what is done once
 
@@ -205,6 +226,11 @@ class Context:
         """
         self._name("message", key, most=LONGEST_KEY - len(SENDING))
         self._messages.append((outbox, key, to_json(message, f"message {key!r} of task {self.task}")))
+
+    def receipt(self, key: str) -> Any:
+        """In an outbox: what sending the message `key` gave; None while it is not sent, or where it gave nothing."""
+        status, outcome = self._call("effect", key=SENDING + key) or ("", None)
+        return from_json(outcome) if status == "done" and outcome else None
 
     def spend(self, amount: int) -> None:
         """Say what has been spent under the task's cost limit, in its unit; without it, what was reserved was spent."""

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from typing import Any, Optional
 
+    from .app_values import Ask
     from .bodies import End, Work
     from .home import Home
+    from .line_store import Sum
     from .plan import Plan, Setup
 
 
@@ -182,17 +184,8 @@ class Desk:
         name = unit.task.cost_limit
         if not name:
             return
-        from .app_values import Ask, Result
-
-        reserved = self.journal.spent(name, is_settled=False)
-
-        def spent(*, since: str = "") -> int:
-            return self.journal.spent(name, is_settled=True, since=since)
-
-        def results(*, since: str, until: str) -> list[Result]:
-            return [Result(*row) for row in self._store.results(since=since, until=until)]
-
-        ask = Ask(unit.task.name, unit.key, unit.task.cost, reserved, spent, results)
+        ask = self._ask(unit, name)
+        reserved = ask.reserved
         try:
             answer = self._setup.cost_limits[name](ask)
         except Exception as error:
@@ -209,6 +202,23 @@ class Desk:
             raise Refusal(f"the limit {name} could not be asked: it answered with {type(answer).__name__}") from error
         if not has_room:
             raise Refusal(f"the limit {name} has {answer} left, {reserved} of it reserved; {unit.task.cost} is wanted")
+
+    def _ask(self, unit: Unit, name: str) -> Ask:
+        """What a cost limit is asked for a unit."""
+        from .app_values import Ask, Result
+        from .line_store import LineStore
+
+        def spent(*, since: str = "") -> int:
+            return self.journal.spent(name, is_settled=True, since=since)
+
+        def results(*, since: str, until: str) -> list[Result]:
+            return [Result(*row) for row in self._store.results(since=since, until=until)]
+
+        def sums(*by: str, since: str, until: str, provider: str = "") -> list[Sum]:
+            return LineStore(self.db).sums(by, since=since, until=until, provider=provider)
+
+        reserved = self.journal.spent(name, is_settled=False)
+        return Ask(unit.task.name, unit.key, unit.task.cost, reserved, spent, results, sums, self._clock.today())
 
     def _work(self, unit: Unit) -> Work:
         from .bodies import Work

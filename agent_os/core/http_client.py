@@ -141,7 +141,23 @@ class HttpClient:
         """
         target = read_target(url, query, self._allowed_hosts, is_secret=True)
         content = read_content(json, data, content_type)
-        request = write_post(target, headers or {}, agent=self._agent, content=content)
+        return self._once(write_post(target, headers or {}, agent=self._agent, content=content))
+
+    def patch(
+        self,
+        url: str,
+        *,
+        json: Json,
+        headers: Optional[Mapping[str, str]] = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Reply:
+        """The answer to a PATCH of `json`, sent once; as with `post`."""
+        target = read_target(url, query, self._allowed_hosts, is_secret=True)
+        content = read_content(json, b"", "")
+        return self._once(write_post(target, headers or {}, agent=self._agent, content=content, method="PATCH"))
+
+    def _once(self, request: Request) -> Reply:
+        """The answer to what changes something: one try, whose error says whether it may have happened."""
         started = self._clock.monotonic()
         attempt = _Attempt(request, started, started + self._deadline)
         try:

@@ -77,8 +77,10 @@ def write_question(target: Target, headers: Mapping[str, str], *, agent: str, co
     return Request("POST", target, _write_head("POST", target, headers, own=own), content.body, only_asks=True)
 
 
-def write_post(target: Target, headers: Mapping[str, str], *, agent: str, content: Content) -> Request:
-    """Raises ConfigError for a header that http cannot carry or that is not the caller's to write.
+def write_post(
+    target: Target, headers: Mapping[str, str], *, agent: str, content: Content, method: str = "POST"
+) -> Request:
+    """What changes something: a POST, or a PATCH. Raises ConfigError as `write_get` does.
 
     It closes its connection: the next request could otherwise meet one that is just being closed, and not know whether
     it arrived.
@@ -89,7 +91,7 @@ def write_post(target: Target, headers: Mapping[str, str], *, agent: str, conten
     if content.kind:
         check_header("Content-Type", content.kind)
         own.append(f"Content-Type: {content.kind}")
-    return Request("POST", target, _write_head("POST", target, headers, own=own), content.body)
+    return Request(method, target, _write_head(method, target, headers, own=own), content.body)
 
 
 def read_content(json: Json, data: bytes, content_type: str) -> Content:

@@ -163,12 +163,16 @@ class Journal:
             (status, next_at or now, error, receipt_json, now, number),
         )
 
-    def messages(self, *, unsent: bool, most: int) -> list[tuple[Any, ...]]:
-        """Messages, newest first: id, outbox, key, status, attempts, next_at, error, run_id, created_at."""
+    def messages(self, *, unsent: bool, most: int, has_body: bool = False) -> list[tuple[Any, ...]]:
+        """Messages, newest first: id, outbox, key, status, attempts, next_at, error, run_id, created_at.
+
+        With `has_body` the payload as JSON stands behind them, else None.
+        """
         return self._db.all(
-            "SELECT id, outbox, key, status, attempts, next_at, error, run_id, created_at FROM outbox"
+            "SELECT id, outbox, key, status, attempts, next_at, error, run_id, created_at,"
+            " CASE WHEN ? THEN payload_json END FROM outbox"
             " WHERE NOT ? OR status IN ('waiting', 'parked') ORDER BY id DESC LIMIT ?",
-            (unsent, most),
+            (has_body, unsent, most),
         )
 
     def resend(self, number: int) -> bool:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from agent_os import App
 
+from .channels import HOSTS
+from .registration import register
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from agent_os import Context, OpenHome
 
-app = App("billing_tracker")
+app = App("billing_tracker", hosts=HOSTS, sections=("budget",))
+register(app)
 
 
 @app.task
@@ -24,7 +28,7 @@ def billing_summary(ctx: Context) -> str:
     return summary(ctx)
 
 
-@app.task(after="run_all", after_failure="run")
+@app.task(after=("run_all", "check_budgets"), after_failure="run")
 def daily_report(ctx: Context) -> str:
     """Collect from everywhere, then tell what failed and what it all comes to."""
     from .months import daily_report as report
