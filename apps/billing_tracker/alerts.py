@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from agent_os import ConfigError, UsageError, table
+from agent_os import ConfigError, UsageError, decimal_text, table
 
 from .budgets import THRESHOLD, Budget, budgets_of, meant
 from .channels import NEEDS
 from .channels.settings import set_up
 from .checking import TOLD
-from .periods import add_days, period_of, plain
+from .periods import add_days, period_of
 from .registration import OUTBOX
 from .spending import BY, LOOK_BACK, Spending
 from .wording import message
@@ -76,7 +76,7 @@ def _armed(home: OpenHome, budget: Budget, kept: dict[str, Any]) -> dict[str, An
     said = [each for each in levels if f"{start}{each[0]}/{each[1]}" in kept]
     return {
         "budget": budget.name, "period": f"{budget.period} {period.start}",
-        "spent": plain(sum(days.values())) if days else None, "amount": plain(budget.nano),
+        "spent": decimal_text(sum(days.values())) if days else None, "amount": decimal_text(budget.nano),
         "currency": budget.currency, "said": said, "armed": [each for each in levels if each not in said],
         "missing": sorted(spending.missing(budget, period, today=home.today)),
     }  # fmt: skip

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from .periods import add_days, days_between, periods_since
+from .periods import add_days, periods_since
+from .spans import days_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -56,7 +57,7 @@ def periods_to_judge(word: str, *, seen: str, today: str) -> list[Period]:
 
 def forecast_of(period: Period, days: Mapping[str, int], missing: Collection[str], *, today: str) -> Optional[Forecast]:
     """None while there are too few settled days, one of them is missing, or the period is over."""
-    settled = days_between(period.start, max(period.start, min(period.end, add_days(today, 1 - SETTLED_AFTER))))
+    settled = list(days_in(period.start, max(period.start, min(period.end, add_days(today, 1 - SETTLED_AFTER)))))
     count, left = len(settled), period.days - len(settled)
     if count < FIRST_FORECAST or today >= period.end or set(settled) & set(missing):
         return None

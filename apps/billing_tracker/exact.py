@@ -25,11 +25,6 @@ def exact(nano: int, *, signed: bool = False) -> str:
     return f"{'-' if nano < 0 else '+' if signed else ''}{whole:,}.{fraction}"
 
 
-def plain(nano: int) -> str:
-    """The same for a program: without commas."""
-    return exact(nano).replace(",", "")
-
-
 def month_of(text: str) -> tuple[str, str]:
     """The first day of a month, and of the next. Raises UsageError for what is no month."""
     try:

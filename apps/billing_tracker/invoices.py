@@ -7,9 +7,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from agent_os import ResourceError, UsageError, table
+from agent_os import ResourceError, UsageError, decimal_text, table
 
-from .exact import currency_of, exact, month_of, nano_of, plain
+from .exact import currency_of, exact, month_of, nano_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -153,7 +153,7 @@ def show(found: list[Invoice], *, as_json: bool) -> None:
 def as_facts(each: Invoice) -> dict[str, Optional[Any]]:
     """An invoice as JSON; amounts as exact decimals."""
     return {
-        "provider": each.provider, "month": each.month, "amount": plain(each.nano), "currency": each.currency,
-        "tax": plain(each.tax), "credits": plain(each.credits), "file": each.file or None,
+        "provider": each.provider, "month": each.month, "amount": decimal_text(each.nano), "currency": each.currency,
+        "tax": decimal_text(each.tax), "credits": decimal_text(each.credits), "file": each.file or None,
         "sha256": each.sha256 or None, "added_on": each.added_on,
     }  # fmt: skip

@@ -1,11 +1,9 @@
-"""The periods of budgets, days as text, and amounts as text. Pure."""
+"""The periods of budgets, and days as text. Pure."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import NamedTuple
-
-UNIT = 10**9
 
 
 class Period(NamedTuple):
@@ -23,13 +21,6 @@ class Period(NamedTuple):
 def add_days(day: str, number: int) -> str:
     """The day so many days later."""
     return (date.fromisoformat(day) + timedelta(days=number)).isoformat()
-
-
-def days_between(since: str, until: str) -> list[str]:
-    """Each day from `since` up to `until`, which is not among them."""
-    first = date.fromisoformat(since)
-    count = (date.fromisoformat(until) - first).days
-    return [(first + timedelta(days=number)).isoformat() for number in range(count)]
 
 
 def period_of(word: str, day: str) -> Period:
@@ -54,9 +45,3 @@ def periods_since(word: str, since: str, today: str) -> list[Period]:
     while found[-1].end <= today:
         found.append(period_of(word, found[-1].end))
     return found
-
-
-def plain(nano: int) -> str:
-    """The exact amount with at least two decimals, as 104.20."""
-    whole, rest = divmod(abs(nano), UNIT)
-    return f"{'-' if nano < 0 else ''}{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"

@@ -6,9 +6,9 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from agent_os import UsageError
+from agent_os import UsageError, decimal_text
 
-from .exact import month_of, nano_of, plain
+from .exact import month_of, nano_of
 from .invoices import as_facts, list_of
 from .matching import Account, lines_of
 
@@ -110,18 +110,18 @@ def as_json(account: Account, tolerance: int) -> dict[str, Any]:
     """An account; amounts as exact decimals, null where there is none or nobody knows."""
     return {
         "provider": account.provider, "month": account.month, "currency": account.currency, "basis": account.basis,
-        "token_priced": plain(account.priced) if account.has_usage else None,
-        "reported": plain(account.reported) if account.has_costs else None,
-        "invoiced": None if account.invoiced is None else plain(account.invoiced),
+        "token_priced": decimal_text(account.priced) if account.has_usage else None,
+        "reported": decimal_text(account.reported) if account.has_costs else None,
+        "invoiced": None if account.invoiced is None else decimal_text(account.invoiced),
         "invoices": [as_facts(each) for each in account.invoices],
         "gaps": [
             {
-                "of": gap.of, "amount": plain(gap.nano),
+                "of": gap.of, "amount": decimal_text(gap.nano),
                 "named": [
-                    {"name": item.name, "amount": None if item.nano is None else plain(item.nano), "what": item.what}
+                    {"name": item.name, "amount": None if item.nano is None else decimal_text(item.nano), "what": item.what}
                     for item in gap.items
                 ],
-                "unexplained": plain(gap.unexplained), "is_within": abs(gap.unexplained) <= tolerance,
+                "unexplained": decimal_text(gap.unexplained), "is_within": abs(gap.unexplained) <= tolerance,
             }
             for gap in account.gaps()
         ],

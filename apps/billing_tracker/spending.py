@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .periods import add_days, days_between
+from .periods import add_days
+from .spans import days_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +98,7 @@ class Spending:
         found: dict[str, list[str]] = {}
         for provider, begin in sorted(first.items()):
             start = max(begin, period.start)
-            for day in days_between(start, max(start, min(period.end, today))):
+            for day in days_in(start, max(start, min(period.end, today))):
                 if (day, provider) not in known:
                     found.setdefault(day, []).append(provider)
         return found
