@@ -15,6 +15,7 @@ from .matching import Account, lines_of
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
+    from typing import Optional
 
     from agent_os import OpenHome
 
@@ -112,13 +113,13 @@ def as_json(account: Account, tolerance: int) -> dict[str, Any]:
         "provider": account.provider, "month": account.month, "currency": account.currency, "basis": account.basis,
         "token_priced": decimal_text(account.priced) if account.has_usage else None,
         "reported": decimal_text(account.reported) if account.has_costs else None,
-        "invoiced": None if account.invoiced is None else decimal_text(account.invoiced),
+        "invoiced": _exact(account.invoiced),
         "invoices": [as_facts(each) for each in account.invoices],
         "gaps": [
             {
                 "of": gap.of, "amount": decimal_text(gap.nano),
                 "named": [
-                    {"name": item.name, "amount": None if item.nano is None else decimal_text(item.nano), "what": item.what}
+                    {"name": item.name, "amount": _exact(item.nano), "what": item.what}
                     for item in gap.items
                 ],
                 "unexplained": decimal_text(gap.unexplained), "is_within": abs(gap.unexplained) <= tolerance,
@@ -126,3 +127,7 @@ def as_json(account: Account, tolerance: int) -> dict[str, Any]:
             for gap in account.gaps()
         ],
     }  # fmt: skip
+
+
+def _exact(nano: Optional[int]) -> Optional[str]:
+    return None if nano is None else decimal_text(nano)
