@@ -155,6 +155,16 @@ def ledger_rows(desk: Desk, sql: str) -> list[tuple[object, ...]]:
     return found
 
 
+def test_a_log_that_has_nothing_in_the_month_does_not_stamp_it(ledger, tmp_path, monkeypatch):
+    """Its days are missing for the estimates alone, and there are none."""
+    (tmp_path / "user/.claude/projects/p").mkdir(parents=True)
+    (tmp_path / "user/.claude/projects/p/a.jsonl").write_text("{}\n")
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path / "user"))
+    files = ledger.state("2026-09")
+    assert {row["is_in_total"] for row in rows(files["missing.csv"])} == {"no"}
+    assert b"INCOMPLETE" not in files["summary.txt"] + files["statement.html"]
+
+
 def test_no_cell_is_a_formula(ledger):
     """A name that a spreadsheet would run begins with a quote; a negative amount stays a number."""
     files = ledger.state("2026-09")

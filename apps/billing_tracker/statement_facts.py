@@ -131,9 +131,10 @@ class Facts:
 
     @property
     def stamps(self) -> str:
-        """Both."""
-        both = f"{self.stamp} {self.estimates_stamp}".split()
-        return " ".join(word for word in ("INCOMPLETE", "PROVISIONAL", "UNPRICED") if word in both)
+        """That of the total, and behind it that of the estimates, where there are any."""
+        has_estimates = bool(self.estimates or self.unpriced)
+        behind = f"(estimates alone: {self.estimates_stamp})" if has_estimates and self.estimates_stamp else ""
+        return " ".join(filter(None, [self.stamp, behind]))
 
     def filed_sums(self) -> list[Sum]:
         """By month, provider and project: what the total is made of."""
