@@ -56,7 +56,7 @@ def test_a_message_holds_its_evidence(bills: Bills) -> None:
         "days missing": "19: 2026-11-02 (acme), 2026-11-03 (acme), 2026-11-04 (acme), 2026-11-05 (acme),"
         " 2026-11-06 (acme) and 14 more",
         "run": run,
-        "again": "`agent_os.pyz summary --by project --since 2026-11-01 --until 2026-12-01 --as-of 2026-11-22`",
+        "again": "`billing_tracker.pyz summary --by project --since 2026-11-01 --until 2026-12-01 --as-of 2026-11-22`",
     }
     assert shown["footer"] == {"text": f"alert {NOVEMBER}"}
 

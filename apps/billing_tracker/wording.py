@@ -101,4 +101,4 @@ def _missing(days: Mapping[str, list[str]]) -> str:
 def as_text(body: Mapping[str, Any]) -> str:
     """The whole message as lines, for channels without layout."""
     facts = [f"{name}: {value}" for name, value in body["facts"]]
-    return "\n".join([body["text"], "", *facts, f"again: agent_os.pyz {body['command']}", f"alert {body['id']}"])
+    return "\n".join([body["text"], "", *facts, f"again: billing_tracker.pyz {body['command']}", f"alert {body['id']}"])
