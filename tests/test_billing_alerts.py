@@ -300,6 +300,15 @@ def failed(bills: Bills, task: str, error: str | None, at: str) -> None:
     )  # fmt: skip
 
 
+def test_a_message_names_the_provider_of_which_nothing_was_ever_read(bills: Bills) -> None:
+    """Its collector has failed since the first run: whatever it has cost is not in the amount."""
+    bills.bill(month("101", *["0"] * 20))
+    failed(bills, "fetch_other", "HTTP 401", "2026-11-22T09:00:00.000Z")
+    bills.check()
+    (told,) = [bills.embed(place)["fields"] for place in (0, 1) if "budget" in bills.embed(place)["fields"]]
+    assert told["days missing"] == "all of other, which could not be read; of the others: none"
+
+
 def test_a_failed_collector_is_told_once_reminded_daily_and_told_when_well(bills: Bills) -> None:
     """And nothing about money follows from it."""
     bills.bill(month(*["1"] * 21))
