@@ -369,6 +369,12 @@ def test_a_zero_after_days_with_cost_is_the_collectors(bills: Bills) -> None:
 # --- what cannot be meant ---------------------------------------------------------------------------------------------
 
 
+def test_no_section_takes_the_name_of_the_threshold(bills: Bills) -> None:
+    """What was said is kept by name: one of them would silence the other."""
+    budget(bills, "amount = 50", name="ALERT_THRESHOLD")
+    assert "[budget:ALERT_THRESHOLD] is the name of the one in .env; choose another" in bills.check(3).err
+
+
 @pytest.mark.parametrize(
     ("env", "ini", "told"),
     [
