@@ -87,7 +87,7 @@ tasks:
 
 verbs:
 {verbs}
-
+{apps}
 options of --task:
 {run}
 
@@ -186,7 +186,30 @@ def help_text() -> str:
         ]
         return "\n".join(f"  {name:<18} {text}" for name, text in rows)
 
-    return HELP.format(verbs=listed(VERBS), run=listed(RUN), common=listed(COMMON))
+    text = HELP.format(verbs=listed(VERBS), run=listed(RUN), common=listed(COMMON), apps=_help_of_apps())
+    return text.replace("agent_os.pyz", program())
+
+
+def program() -> str:
+    """What the file is called that is run; a checkout is called as ours is."""
+    from .core import archive
+
+    return os.path.basename(archive.location()) if archive.is_single_file() else "agent_os.pyz"
+
+
+def _help_of_apps() -> str:
+    """The tasks and verbs of the apps that are built into this file; "" where there are none."""
+    from .core import apps, archive
+
+    text = ""
+    for name in archive.bundled_apps():
+        app = apps.load(name, base="")
+        tasks = {f"--task {task}": each.doc.partition("\n")[0] for task, each in app.tasks.items()}
+        verbs = {verb: each.doc.partition("\n")[0] for verb, each in app.verbs.items()}
+        width = max(map(len, (*tasks, *verbs)), default=0)
+        rows = "".join(f"  {each:<{width}}  {doc}\n" for each, doc in (*tasks.items(), *verbs.items()))
+        text += f"\nof the app {app.name}:\n{rows}"
+    return text
 
 
 def parse(words: Sequence[str]) -> Arguments:
@@ -304,12 +327,12 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
             raise _WrongWordsError(message)
 
         def print_help(self, file: Any = None) -> None:
-            if self.prog == "agent_os.pyz" and sys.stdout:
+            if " " not in self.prog and sys.stdout:
                 sys.stdout.write(help_text())
             else:
                 super().print_help(file)
 
-    parser = Parser(prog="agent_os.pyz", allow_abbrev=False)
+    parser = Parser(prog=program(), allow_abbrev=False)
     _add(parser, {**COMMON, **RUN})
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for name, text in VERBS.items():

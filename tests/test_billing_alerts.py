@@ -56,7 +56,7 @@ def test_a_message_holds_its_evidence(bills: Bills) -> None:
         "days missing": "19: 2026-11-02 (acme), 2026-11-03 (acme), 2026-11-04 (acme), 2026-11-05 (acme),"
         " 2026-11-06 (acme) and 14 more",
         "run": run,
-        "again": "`agent_os.pyz summary --by project --since 2026-11-01 --until 2026-12-01 --as-of 2026-11-22`",
+        "again": "`billing_tracker.pyz summary --by project --since 2026-11-01 --until 2026-12-01 --as-of 2026-11-22`",
     }
     assert shown["footer"] == {"text": f"alert {NOVEMBER}"}
 
@@ -300,6 +300,15 @@ def failed(bills: Bills, task: str, error: str | None, at: str) -> None:
     )  # fmt: skip
 
 
+def test_a_message_names_the_provider_of_which_nothing_was_ever_read(bills: Bills) -> None:
+    """Its collector has failed since the first run: whatever it has cost is not in the amount."""
+    bills.bill(month("101", *["0"] * 20))
+    failed(bills, "fetch_other", "HTTP 401", "2026-11-22T09:00:00.000Z")
+    bills.check()
+    (told,) = [bills.embed(place)["fields"] for place in (0, 1) if "budget" in bills.embed(place)["fields"]]
+    assert told["days missing"] == "all of other, which could not be read; of the others: none"
+
+
 def test_a_failed_collector_is_told_once_reminded_daily_and_told_when_well(bills: Bills) -> None:
     """And nothing about money follows from it."""
     bills.bill(month(*["1"] * 21))
@@ -358,6 +367,12 @@ def test_a_zero_after_days_with_cost_is_the_collectors(bills: Bills) -> None:
 
 
 # --- what cannot be meant ---------------------------------------------------------------------------------------------
+
+
+def test_no_section_takes_the_name_of_the_threshold(bills: Bills) -> None:
+    """What was said is kept by name: one of them would silence the other."""
+    budget(bills, "amount = 50", name="ALERT_THRESHOLD")
+    assert "[budget:ALERT_THRESHOLD] is the name of the one in .env; choose another" in bills.check(3).err
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_a_limit_that_cannot_be_meant_is_refused_before_anything_runs(bills: Bil
     answer = bills.run("--task", "ask")
     assert answer.code == 3
     assert told in answer.err
+    assert "nothing was run" in answer.err
     assert bills.notes == []
 
 

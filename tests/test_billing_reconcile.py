@@ -287,6 +287,8 @@ def test_invoices_of_a_month_are_added_up_and_removed_together(books: Books) -> 
         ("add", "openai", "October", "41.27"),
         ("add", "opennai", "2026-10", "41.27"),
         ("add", "openai", "2026-10", "41.27", "--currency", "euro"),
+        ("add", "openai", "2026-10", "41.27", "--currency", "xyz"),
+        ("add", "openai", "2999-10", "41.27"),
         ("add", "openai", "2026-10", "41.27", "--tax", "50"),
         ("add", "openai", "2026-10", "41.27", "--tax", "-1"),
         ("add", "openai", "2026-10", "41.27", "--file", "not/there.pdf"),

@@ -436,6 +436,19 @@ def test_the_daily_report_comes_although_a_collector_failed(world: World) -> Non
     assert "anthropic" in second.out
 
 
+def test_a_provider_that_could_never_be_read_is_missing_not_absent(world: World) -> None:
+    """Its first run failed: its days are named and its cost is unknown, in the report and in every later summary."""
+    world.keys["ANTHROPIC_ADMIN_KEY"] = "sk-ant-admin01-wrong"
+    world.write_env()
+    report = world.run("--task", "daily_report", "--app", APP).out
+    assert "those of the last reading" not in report
+    assert "what it has cost is in no figure here" in " ".join(report.split())
+    for text in (report, world.run("--task", "billing_summary", "--app", APP).out):
+        rows = [line.split() for line in text.splitlines() if line.startswith("anthropic")]
+        assert [row[2:] for row in rows if row[1].startswith("0/")] == [["unknown", "unknown"]] * 2, text
+        assert "missing: anthropic " in text
+
+
 def test_the_daily_report_needs_no_provider_in_particular(world: World) -> None:
     """Whoever has one key has a report; what is not set up fails nothing."""
     del world.keys["ANTHROPIC_ADMIN_KEY"]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agent_os import arguments
 from agent_os.arguments import COMMON, RUN, VERBS, Arguments, help_text, parse
+from agent_os.core import archive
 from agent_os.core.errors import UsageError
 from agent_os.main import main
 from agent_os.sandbox.server import Sandbox
@@ -85,6 +86,31 @@ def test_the_help_names_every_verb_and_option(capsys: pytest.CaptureFixture[str]
     for name in (*VERBS, *COMMON, *RUN, "--version", "run_all", "fetch_openai"):
         assert name in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_help_of_an_apps_own_file_has_what_the_app_brings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tasks, its verbs, and the name of the file: who was given `billing_tracker.pyz` knows of no other."""
+    monkeypatch.setattr(archive, "bundled_apps", lambda: ("apps.billing_tracker",))
+    monkeypatch.setattr(archive, "is_single_file", lambda: True)
+    monkeypatch.setattr(archive, "location", lambda: "/opt/billing_tracker.pyz")
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for words in (
+        "--task daily_report",
+        "--task billing_summary",
+        "  summary ",
+        "  statement ",
+        "  alerts ",
+        "  invoice ",
+    ):
+        assert words in text, words
+    assert "usage: billing_tracker.pyz --task" in text
+    assert "agent_os.pyz" not in text
+    assert max(map(len, text.splitlines())) <= 120
+    assert main(["summary", "--help"]) == 0
+    assert "usage: billing_tracker.pyz summary" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

@@ -370,6 +370,8 @@ AT_FIRST = "SELECT min(id) FROM result_lines WHERE superseded_by IS NOT NULL"
         ("UPDATE prices SET facts = replace(facts, '\"input\":\"5\"', '\"input\":\"4\"')", "prices", "its facts are"),
         ("UPDATE prices SET added_at = 'x'", "prices", "no other table"),
         ("DELETE FROM prices", "prices", "was priced with it"),
+        ("UPDATE result_lines SET line_item = CAST(x'61ff62' AS TEXT) WHERE id = 3", "batches", "link of the chain"),
+        ("UPDATE result_lines SET provider = CAST(x'61ff62' AS TEXT) WHERE id = 3", "result_lines", "is of a"),
     ],
 )  # fmt: skip
 def test_the_first_bad_row_is_named(filled: Path, tmp_path: Path, change: str, table: str, says: str) -> None:

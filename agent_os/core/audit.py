@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _UNPACKED_AT_ONCE = 2**20  # bytes of a page
 
 
+def _text(raw: bytes) -> str:
+    """Text that is no UTF-8 is not what was stored: its row is to be found, not to end the walk."""
+    return raw.decode("utf-8", "replace")
+
+
 class Audit(Findings):
     """The walk over one open database. Afterwards: what was counted, the head of the chain, the first fault."""
 
@@ -36,6 +41,7 @@ class Audit(Findings):
     def walk(self) -> None:
         """All of it. A database that SQLite itself finds damaged is not walked any further."""
         self._db.run("BEGIN")
+        self._db.connection.text_factory = _text
         try:
             [(said,)] = self._db.all("PRAGMA quick_check(1)")
             if said == "ok":
@@ -45,6 +51,7 @@ class Audit(Findings):
         except (TypeError, ValueError) as error:  # a value of a kind that the program never writes
             self.note("the database", "", what=f"holds a value that it cannot hold ({error})")
         finally:
+            self._db.connection.text_factory = str
             self._db.run("ROLLBACK")
 
     def _walk(self) -> None:

@@ -83,14 +83,14 @@ def budgets_of(threshold: str, sections: Sections, *, channels: Collection[str])
     return found
 
 
-def refuse(faults: Collection[str], what: str) -> None:
+def refuse(faults: Collection[str], what: str, *, done: str = "sent") -> None:
     """Raise one ConfigError that says them all, where there are any."""
     if not faults:
         return
     listed = list(faults)
     told = listed[0] if len(listed) == 1 else "; ".join(f"{number}. {each}" for number, each in enumerate(listed, 1))
     count = "a fault" if len(listed) == 1 else f"{len(listed)} faults"
-    raise ConfigError(f"{count} in the {what}: {told}", hint="correct the settings; nothing was sent")
+    raise ConfigError(f"{count} in the {what}: {told}", hint=f"correct the settings; nothing was {done}")
 
 
 def amount_of(text: str, fault: Callable[[str], None], *, what: str) -> Optional[tuple[int, str]]:
@@ -133,7 +133,9 @@ def _budget(name: str, options: Mapping[str, str], channels: Collection[str], fa
     def fault(what: str) -> None:
         faults.append(f"{where} {what}")
 
-    if not is_name(name) or name == THRESHOLD:
+    if name == THRESHOLD:
+        fault("is the name of the one in .env; choose another")
+    elif not is_name(name):
         fault("has a name that cannot be used: letters, digits, _, - and . (a letter first)")
     for option in options:
         if option not in OPTIONS:

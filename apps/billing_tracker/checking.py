@@ -99,9 +99,16 @@ class Check:
                 }  # fmt: skip
             if verdict.level:
                 body = wording.about_budget(
-                    key, budget, period, verdict, spending=spending, today=self.today, run=self.ctx.run_id
-                )
+                    key, budget, period, verdict, spending=spending, today=self.today, run=self.ctx.run_id,
+                    unread=self._unread(budget, spending),
+                )  # fmt: skip
                 self.messages.append((budget.channels, body))
+
+    def _unread(self, budget: Budget, spending: Spending) -> list[str]:
+        """The providers in scope whose collector has failed and of which nothing is known: none of their days is."""
+        troubles = self._troubles(spending, {})
+        failed = [task[len("fetch_") :] for task, trouble in troubles if trouble and trouble.kind == "failed"]
+        return [name for name in failed if budget.provider in ("", name) and name not in spending.providers()]
 
     def _restate(self, name: str, nano: int) -> str:
         """Keep what is said now of a figure; the id of the message that says so."""

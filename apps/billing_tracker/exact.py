@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from agent_os import UsageError
 
+from .budgets import CURRENCIES
+
 UNIT = 10**9
 
 
@@ -37,7 +39,7 @@ def month_of(text: str) -> tuple[str, str]:
 
 
 def currency_of(text: str) -> str:
-    """A currency that was typed in. Raises UsageError for what does not look like one."""
-    if not re.fullmatch("[A-Za-z]{3}", text):
+    """A currency that was typed in. Raises UsageError for what is none."""
+    if text.upper() not in CURRENCIES:
         raise UsageError(f"{text[:40]!r} is no currency", hint="give its three letters, as USD")
     return text.upper()

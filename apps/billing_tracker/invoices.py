@@ -71,6 +71,8 @@ def read(home: OpenHome, args: Namespace) -> Invoice:
     if args.provider not in known:
         stored = f"it is one of {', '.join(known)}" if known else "nothing is stored of any provider yet"
         raise UsageError(f"nothing is stored of {args.provider[:40]!r}", hint=stored)
+    if args.month > home.today[:7]:
+        raise UsageError(f"{args.month} has not begun", hint=f"today is {home.today}, in UTC")
     nano, tax, credited = (
         nano_of(name, text)
         for name, text in (("the amount", args.amount), ("--tax", args.tax), ("--credits", args.credits))

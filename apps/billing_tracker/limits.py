@@ -58,7 +58,7 @@ def limits_of(sections: Mapping[str, Mapping[str, str]]) -> dict[str, Callable[[
         limit = _limit(name, options, faults)
         if limit:
             found[name] = _asking(limit)
-    refuse(faults, "limits")
+    refuse(faults, "limits", done="run")
     return found
 
 

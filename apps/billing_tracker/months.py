@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     Kind = tuple[str, str, str]  # provider, basis, currency
 
 WIDTH = 80
+MOST_RUNS = 1000
+FETCH = "fetch_"  # + provider: its collector
+OLD = "Its figures are those of the last reading."
+NONE_YET = "Nothing of it is stored for these months: what it has cost is in no figure here."
+EMPTY = "nothing is stored for this month or the last: `--task run_all` collects, `providers` says from where"
 ESTIMATES = (
     "estimated = API-equivalent: tokens at list prices. What a provider reports may be the same traffic: the two are"
     " never added."
@@ -30,11 +35,10 @@ def billing_summary(ctx: Context) -> str:
     """Both months, the forecast of this one, and what has to be known of the figures."""
     first, _ = month_of(ctx.today)
     before, _ = month_of(_yesterday(first))
-    results = ctx.results(since=before, until="9999-12-31")
+    results = _stored(ctx)
     if not results:
-        return "nothing is stored for this month or the last: `--task run_all` collects, `providers` says from where"
-    results = [each for each in results if each.date <= ctx.today]
-    providers = sorted({each.provider for each in results})
+        return EMPTY
+    providers = sorted({each.provider for each in results} | unread(ctx, results))
     parts = [
         month(
             results, providers, since=first, until=ctx.today, title=f"{first[:7]} so far (UTC days; today is not over)"
@@ -46,13 +50,23 @@ def billing_summary(ctx: Context) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def unread(ctx: Context, results: Sequence[Result]) -> set[str]:
+    """The providers whose last run has failed, and of which nothing is in the results: unknown, not nothing."""
+    newest: dict[str, str] = {}
+    for run in ctx.runs(limit=MOST_RUNS):  # the newest first
+        if run.task.startswith(FETCH) and run.status in ("success", "failed"):
+            newest.setdefault(run.task[len(FETCH) :], run.status)
+    return {name for name, status in newest.items() if status == "failed"} - {each.provider for each in results}
+
+
 def daily_report(ctx: Context) -> str:
     """What failed, then the summary, then what the other tasks that came before have said."""
-    old = "Its figures are those of the last reading."
-    failed = [
-        paragraph(f"failed: {name[6:]}: {why}. {old}" if name.startswith("fetch_") else f"failed: {name}: {why}")
-        for name, why in sorted(ctx.failed.items())
-    ]
+    known = {each.provider for each in _stored(ctx)}
+    failed = []
+    for task, why in sorted(ctx.failed.items()):
+        provider = task[len(FETCH) :] if task.startswith(FETCH) else ""
+        old = f". {OLD if provider in known else NONE_YET}" if provider else ""
+        failed.append(paragraph(f"failed: {provider or task}: {why}{old}"))
     said = [
         text for name, text in sorted(ctx.outputs.items()) if isinstance(text, str) and text and name not in ctx.failed
     ]
@@ -139,6 +153,12 @@ def cut(text: str, width: int) -> str:
         return text
     tail = (width - 2) // 2
     return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}" if width > 4 else text[:width]
+
+
+def _stored(ctx: Context) -> list[Result]:
+    """What is stored of this month and the last."""
+    before, _ = month_of(_yesterday(month_of(ctx.today)[0]))
+    return [each for each in ctx.results(since=before, until="9999-12-31") if each.date <= ctx.today]
 
 
 def _kind(result: Result) -> Kind:

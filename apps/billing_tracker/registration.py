@@ -50,7 +50,7 @@ def register(app: App) -> None:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.usage = "agent_os.pyz alerts [list] [--json]\n       alerts test CHANNEL\n       alerts resend ID"
+    parser.usage = "%(prog)s [list] [--json]\n       alerts test CHANNEL\n       alerts resend ID"
     parser.add_argument("words", nargs="*", metavar="list | test CHANNEL | resend ID", help="what to do")
 
 

@@ -9,7 +9,7 @@ from agent_os import shown
 from .periods import Period, add_days
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .budgets import Budget
     from .evaluation import Verdict
@@ -31,7 +31,15 @@ def message(  # noqa: PLR0913 (the parts of a message)
 
 
 def about_budget(  # noqa: PLR0913 (what a message is about)
-    key: str, budget: Budget, period: Period, verdict: Verdict, *, spending: Spending, today: str, run: str
+    key: str,
+    budget: Budget,
+    period: Period,
+    verdict: Verdict,
+    *,
+    spending: Spending,
+    today: str,
+    run: str,
+    unread: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A level that is reached or expected to be, or a figure that was restated."""
     code, spent = budget.currency, shown(verdict.nano)
@@ -56,7 +64,10 @@ def about_budget(  # noqa: PLR0913 (what a message is about)
     for number, (name, nano) in enumerate(spending.causes(budget, period), start=1):
         facts.append((f"cause {number}", f"{shown(nano)} {code}: {name or 'not told'}"))
     facts.append(("data as of", spending.as_of(period) or "never"))
-    facts.append(("days missing", _missing(spending.missing(budget, period, today=today))))
+    missing = _missing(spending.missing(budget, period, today=today))
+    if unread:
+        missing = f"all of {', '.join(unread)}, which could not be read; of the others: {missing}"
+    facts.append(("days missing", missing))
     command = f"summary --by project --since {period.start} --until {period.end} --as-of {today}"
     command += f" --provider {budget.provider}" if budget.provider else ""
     return message(key, verdict.kind, title, text, facts=facts, command=command, run=run, edits=edits)
@@ -101,4 +112,4 @@ def _missing(days: Mapping[str, list[str]]) -> str:
 def as_text(body: Mapping[str, Any]) -> str:
     """The whole message as lines, for channels without layout."""
     facts = [f"{name}: {value}" for name, value in body["facts"]]
-    return "\n".join([body["text"], "", *facts, f"again: agent_os.pyz {body['command']}", f"alert {body['id']}"])
+    return "\n".join([body["text"], "", *facts, f"again: billing_tracker.pyz {body['command']}", f"alert {body['id']}"])

@@ -47,7 +47,7 @@ def content(body: Mapping[str, Any]) -> dict[str, Any]:
     title, footer = cut(body["title"], TITLE), cut(f"alert {body['id']}", FOOTER)
     fields = [
         {"name": cut(name, NAME), "value": cut(value, VALUE), "inline": False}
-        for name, value in (*body["facts"], ("again", f"`agent_os.pyz {body['command']}`"))
+        for name, value in (*body["facts"], ("again", f"`billing_tracker.pyz {body['command']}`"))
         if name and value
     ][:FIELDS]
     while fields and TOTAL - units(title) - units(footer) - _size(fields) < DESCRIPTION // 4:
