@@ -389,6 +389,15 @@ def test_a_statement_is_replaced_by_the_next(ledger):
     assert (ledger.out / "s").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("other", [("2026",), ("2026-09", "--provider", "openai")])
+def test_a_statement_takes_the_place_of_one_about_the_same_only(ledger, other):
+    """One of another period or provider was perhaps filed: it stays, and its name is said."""
+    ledger.state("2026-09")
+    before = {path.name: path.read_bytes() for path in (ledger.out / "s").iterdir()}
+    assert "is the statement for 2026-09" in ledger.refused(*other, "--allow-incomplete", code=3)
+    assert {path.name: path.read_bytes() for path in (ledger.out / "s").iterdir()} == before
+
+
 @pytest.mark.parametrize("kind", ["folder", "empty folder", "file", "link", "more than a statement"])
 def test_what_is_no_statement_is_never_replaced(ledger, kind):
     """It stays as it is."""
@@ -435,7 +444,7 @@ def test_a_disk_that_fails_leaves_the_old_one(ledger, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(statement_folder.os, "rename", fail)
-    place = statement_folder.published(str(ledger.out / "s"), "x")
+    place = statement_folder.published(str(ledger.out / "s"), "x", about={"period": "2026-09"})
     with pytest.raises(agent_os.ResourceError, match="No space"), place:
         pass
     assert {path.name: path.read_bytes() for path in sorted((ledger.out / "s").iterdir())} == before
@@ -622,7 +631,7 @@ def test_the_accounting_program_finds_a_changed_digit(ledger, program, name, pla
 def test_a_month_can_be_booked_beside_others(ledger, program, name):
     """What is owed for a month has an account of its own: the assertions hold in one ledger with other months."""
     post(ledger.home, SEEN, [cost(add_days("2026-08-01", number), "0.5") for number in range(31)])
-    september = ledger.state("2026-09")[name].decode()
+    september = ledger.state("2026-09", out="september")[name].decode()
     august = ledger.state("2026-08")[name].decode()
     opened = {line.split(" ", 1)[1] for line in august.splitlines() if " open " in line or " commodity " in line}
     lines = [line for line in september.splitlines() if line.partition(" ")[2] not in opened]

@@ -81,7 +81,8 @@ def told(facts: Facts, out: str) -> str:
 
 def make(home: OpenHome, facts: Facts, *, out: str, version: str = "") -> dict[str, Any]:
     """Write all files, prove their sums, and put them in their place; the manifest. A failure leaves nothing."""
-    with folders.published(out, f"statement-{facts.period.name}") as folder:
+    about = {"period": facts.period.name, "provider": facts.provider}
+    with folders.published(out, f"statement-{facts.period.name}", about=about) as folder:
         _write_rows(home, facts, folder, version=version)
         money, counts = rows_of(folder)
         parts = pages.parts_of(facts, counts)

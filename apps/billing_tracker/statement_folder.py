@@ -9,12 +9,12 @@ import tempfile
 import zipfile
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from agent_os import ConfigError, ResourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import TextIO
 
 KIND = "agent_os statement"
@@ -23,14 +23,15 @@ _OTHER = "name another place with --out"
 
 
 @contextmanager
-def published(out: str, name: str) -> Iterator[str]:
+def published(out: str, name: str, *, about: Mapping[str, str]) -> Iterator[str]:
     """A folder to write to in a `with` block, which is put in its place at the end.
 
-    With a name that ends in .zip it is put there as a zip. After any exception nothing has changed.
+    With a name that ends in .zip it is put there as a zip. It takes the place of a statement that is about the same,
+    and of nothing else. After any exception nothing has changed.
     """
     target = os.path.abspath(out)
     parent = os.path.dirname(target)
-    _refuse_other(target)
+    _refuse_other(target, about)
     try:
         rooms = tempfile.mkdtemp(prefix=".statement-", dir=parent)
     except OSError as error:
@@ -79,24 +80,28 @@ def hashes(folder: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _refuse_other(target: str) -> None:
-    """Raise ConfigError where something stands that no statement is."""
+def _refuse_other(target: str, about: Mapping[str, str]) -> None:
+    """Raise ConfigError where something stands that no statement is, or one about something else."""
     if not os.path.lexists(target):
         return
     try:
-        is_ours = _is_statement(target)
+        found = _statement_at(target)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        is_ours = False
-    if not is_ours:
+        found = None
+    if found is None:
         raise ConfigError(f"{target} is there already and is no statement", hint=f"it stays as it is; {_OTHER}")
+    if any(found.get(word) != value for word, value in about.items()):
+        what = " of ".join(filter(None, (str(found.get("period")), found.get("provider"))))
+        raise ConfigError(f"{target} is the statement for {what}", hint=f"it stays as it is; {_OTHER}")
 
 
-def _is_statement(target: str) -> bool:
+def _statement_at(target: str) -> Optional[dict[str, Any]]:
+    """The manifest of a statement; None for what is none."""
     if os.path.islink(target):
-        return False
+        return None
     if os.path.isdir(target):
         if target.endswith(".zip"):
-            return False
+            return None
         with read(target, MANIFEST) as file:
             manifest = json.load(file)
         names = set(os.listdir(target))
@@ -106,8 +111,9 @@ def _is_statement(target: str) -> bool:
             manifest = json.loads(packed.read(inside[MANIFEST]))
             names = set(inside)
     else:
-        return False
-    return manifest["kind"] == KIND and names <= {MANIFEST, *manifest["files"]}
+        return None
+    is_ours = manifest["kind"] == KIND and names <= {MANIFEST, *manifest["files"]}
+    return manifest if is_ours else None
 
 
 def _pack(folder: str, path: str, name: str) -> None:
