@@ -61,8 +61,9 @@ class App:
         """Register a function as a task: `@app.task`, or `@app.task(after=…, schedule="30 6 * * *", …)`.
 
         Options: after ("run_all" is every collector that is set up), after_failure ("skip", "run"), schedule, timezone,
-        partition ("day"), retries, backoff, timeout, catch_up ("all", "latest", "none"), overlap ("skip", "queue",
-        "replace"), needs, limits, cost_limit, cost. What cannot be meant is said before anything runs, all of it at
+        dst ("once", "skip", "wall"), partition ("day"), retries, backoff, timeout, catch_up ("all", "latest", "none"),
+        overlap ("skip", "queue", "replace"), needs, limits, cost_limit, cost, jitter, period, grace, min_duration,
+        min_output, ping. What cannot be meant is said before anything runs, all of it at
         once. The function takes a `Context`; what it returns (JSON) is its output.
         """
 

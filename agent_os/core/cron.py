@@ -37,12 +37,13 @@ class Schedule:
     years, or in the years 1 to 9999.
     """
 
-    __slots__ = ("_calendar", "_is_fixed", "_zone", "text", "zone")
+    __slots__ = ("_calendar", "_is_fixed", "_zone", "dst", "text", "zone")
 
-    def __init__(self, text: str, zone: str = "UTC") -> None:
+    def __init__(self, text: str, zone: str = "UTC", *, dst: str = "once") -> None:
         """Raises ValueError with a sentence: the schedule or the zone cannot be meant, or would never come."""
         self.text = " ".join(text.split())
         self.zone = zone.strip()
+        self.dst = dst
         fields = fields_of(self.text)
         self._is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
         self._calendar = Calendar(fields)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DECLARED = (
     *("after", "schedule", "timezone", "retries", "backoff", "timeout", "catch_up", "overlap", "partition", "needs"),
     *("limits", "cost_limit", "cost", "after_failure"),
+    *("dst", "jitter", "period", "grace", "min_duration", "min_output", "ping"),
 )  # what every task may say, whatever it is
 OPTIONS = ("command", "shell", "cwd", "doc", *DECLARED)
 MOST_AT_ONCE = 1000

@@ -269,4 +269,15 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 web_search INTEGER NOT NULL)""",
         ),
     ),
+    (
+        "schedules",
+        (
+            # Since when `tick` has looked after a task as it is declared: what was due before is not replayed.
+            """CREATE TABLE schedules(
+                task TEXT NOT NULL PRIMARY KEY,
+                declared TEXT NOT NULL,
+                since TEXT NOT NULL,
+                app TEXT NOT NULL)""",
+        ),
+    ),
 )

@@ -20,6 +20,7 @@ OVERLAPS = ("skip", "queue", "replace")
 AFTER_FAILURES = ("skip", "run")
 RUN_ALL = "run_all"  # in `after`: every collector that is set up
 PARTITIONS = ("day",)
+DSTS = ("once", "skip", "wall")  # what a schedule does when the clocks of its zone are changed; `cron` says it in full
 LONGEST_NAME = 64
 MOST_RETRIES = 100
 LONGEST_SECONDS = 366 * 86_400.0
@@ -51,6 +52,12 @@ class Task:
         self.timeout_seconds: Optional[float] = None
         self.catch_up = "latest"
         self.overlap = "skip"
+        self.jitter_seconds = 0.0  # by how much `tick` may delay it, so that not everyone begins at once
+        self.period_seconds: Optional[float] = None  # how often `watch` expects it to succeed; None: by its schedule
+        self.grace_seconds: Optional[float] = None  # and how late it may be
+        self.min_duration_seconds: Optional[float] = None  # what succeeds faster than this is suspicious
+        self.min_output = 0  # and so is what leaves less behind than this
+        self.ping = ""  # where to say that it began, succeeded or failed: an address, or `env:NAME` of a setting
         self.needs: tuple[str, ...] = ()
         self.limits: tuple[str, ...] = ()
         self.cost_limit = ""
@@ -87,13 +94,14 @@ class Task:
         self.needs = self._names("needs", given.get("needs", ()))
         self.limits = self._names("limits", given.get("limits", ()))
         self.partition = self._choice("partition", given.get("partition", ""), ("", *PARTITIONS))
-        self.schedule = self._schedule(given.get("schedule"), given.get("timezone"))
+        self.schedule = self._schedule(given.get("schedule"), given.get("timezone"), given.get("dst"))
         default = "all" if self.partition else "latest"
         self.catch_up = self._choice("catch_up", given.get("catch_up", default), CATCH_UPS)
         self.overlap = self._choice("overlap", given.get("overlap", "skip"), OVERLAPS)
         self.retries = self._whole("retries", given.get("retries", 0), most=MOST_RETRIES)
         self.backoff_seconds = self._seconds("backoff", given.get("backoff")) or BACKOFF_SECONDS
         self.timeout_seconds = self._seconds("timeout", given.get("timeout"))
+        self._declare_watched(given)
         self.cost_limit = self._text("cost_limit", given.get("cost_limit", ""))
         self.cost = self._whole("cost", given.get("cost", 0), most=2**62)
         if "after_failure" in given and not self.after:
@@ -101,6 +109,19 @@ class Task:
         if self.cost and not self.cost_limit:
             self.fault("cost means nothing without cost_limit")
         return self
+
+    def _declare_watched(self, given: Mapping[str, Any]) -> None:
+        """What `tick` and `watch` have to know of it."""
+        self.jitter_seconds = self._seconds("jitter", given.get("jitter")) or 0.0
+        self.period_seconds = self._seconds("period", given.get("period"))
+        self.grace_seconds = self._seconds("grace", given.get("grace"))
+        self.min_duration_seconds = self._seconds("min_duration", given.get("min_duration"))
+        self.min_output = self._whole("min_output", given.get("min_output", 0), most=2**62)
+        self.ping = self._text("ping", given.get("ping", ""))
+        if self.jitter_seconds and self.is_adhoc:
+            self.fault("jitter means nothing without a schedule or a partition")
+        if self.period_seconds and self.schedule:
+            self.fault("period and schedule exclude each other: the schedule says how often it is due")
 
     def _names(self, option: str, value: object) -> tuple[str, ...]:
         """Names from a name, text with commas, a task, or any nesting of those."""
@@ -122,10 +143,11 @@ class Task:
         self.fault(f"{option} is {_shown(value)}; " + (f"did you mean {close}?" if close else f"it is one of {known}"))
         return choices[0]
 
-    def _schedule(self, text: object, zone: object) -> Optional[Schedule]:
+    def _schedule(self, text: object, zone: object, dst: object) -> Optional[Schedule]:
         if text is None:
-            if zone is not None:
-                self.fault("timezone means nothing without schedule")
+            for option, value in (("timezone", zone), ("dst", dst)):
+                if value is not None:
+                    self.fault(f"{option} means nothing without schedule")
             return None
         if not isinstance(text, str) or not (zone is None or isinstance(zone, str)):
             self.fault(f"schedule and timezone are text, not {_shown(text)} and {_shown(zone)}")
@@ -133,7 +155,7 @@ class Task:
         from .cron import Schedule
 
         try:
-            return Schedule(text, zone or "UTC")
+            return Schedule(text, zone or "UTC", dst=self._choice("dst", dst or "once", DSTS))
         except ValueError as error:
             self.fault(str(error))
             return None
