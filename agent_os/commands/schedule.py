@@ -89,7 +89,7 @@ def install(args: Any) -> int:
 
     home = args.open()
     machine = chosen.machine_of(home)
-    memory = chosen.remembered(home)
+    memory = chosen.remembered(home, renew=not args.dry_run)
     backend = chosen.backend_of(args, machine, memory)
     trigger = chosen.trigger_of(home, args, memory, backend=backend.name)
     chosen.refuse_unfit(trigger)
@@ -100,9 +100,7 @@ def install(args: Any) -> int:
     with Undo() as undo:
         backend.install(trigger, undo)
         others, _ = chosen.installed(machine, trigger.ident)
-        removed = [
-            line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)
-        ]
+        removed = [line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)]
         store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
     next_at = chosen.next_at(trigger, home.clock)
     if args.json:
@@ -127,7 +125,7 @@ def remove(args: Any) -> int:
 
     home = args.open()
     machine = chosen.machine_of(home)
-    memory = chosen.remembered(home)
+    memory = chosen.remembered(home, renew=not args.dry_run)
     ident = chosen.ident_of(home, memory)
     found, unasked = chosen.installed(machine, ident, only=args.backend or "")
     if memory.get("backend") in unasked:

@@ -31,14 +31,22 @@ def machine_of(home: Home) -> Machine:
     return Machine(settings.environment(), clock=home.clock, user_folder=settings.user_folder())
 
 
-def remembered(home: Home) -> dict[str, Any]:
-    """What was chosen when it was installed; {} where it was not, or for another home (a copy has its database too)."""
+def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
+    """What was chosen when it was installed; {} where it was not, or for another home (a copy has its database too).
+
+    `renew`: a database of an older version may be brought up to date for that.
+    """
     import json
 
     if not home.db_path or not os.path.exists(home.db_path):
         return {}
-    with home.reading() as store:
-        text = store.note(NOTE)
+    try:
+        with home.reading() as store:
+            text = store.note(NOTE)
+    except ConfigError:
+        if not renew:
+            raise
+        text = home.store(write=True).note(NOTE)
     try:
         found = json.loads(text) if text else {}
         is_ours = bool(found) and _is_same(found["home"], home.settings.home)
@@ -101,9 +109,7 @@ def trigger_remembered(home: Home, memory: Mapping[str, Any]) -> Trigger:
     at = tuple((int(hour), int(minute)) for hour, minute in (word.split(":") for word in memory["at"]))
     log = os.path.join(memory["home"], LOG)
     command, every = tuple(memory["command"]), memory["every_seconds"]
-    return Trigger(
-        ident_of(home, memory), memory["home"], command, memory["folder"], log, at=at, every_seconds=every
-    )
+    return Trigger(ident_of(home, memory), memory["home"], command, memory["folder"], log, at=at, every_seconds=every)
 
 
 def command_of(home: Home, *, backend: str) -> tuple[tuple[str, ...], str]:
