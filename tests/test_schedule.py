@@ -276,7 +276,7 @@ def test_a_full_disk_installs_nothing(desk: Desk, program: list[str]) -> None:
     (desk.system.state / "crontab").write_bytes(FOREIGN)
     done = subprocess.run(
         [*program, "schedule", "install", "--home", str(desk.folder)], capture_output=True, text=True, check=False,
-        env=bare(PATH=str(desk.system.path)), cwd=desk.user,
+        env=bare(PATH=str(desk.system.path), PYTHONDONTWRITEBYTECODE="1"), cwd=desk.user,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (7, "")

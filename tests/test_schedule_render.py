@@ -65,7 +65,6 @@ def test_what_is_rendered_is_the_golden_file(name: str) -> None:
 def test_the_launchd_folder_holds_what_is_rendered() -> None:
     """The file in the repository is what `schedule install --at 06:00` writes for that home, byte for byte."""
     example = trigger(MAC, at=SIX)
-    assert [path.name for path in (ROOT / "launchd").iterdir()] == [f"{launchd.label_of(example.ident)}.plist"]
     (file,) = (ROOT / "launchd").iterdir()
     if os.environ.get("AGENT_OS_TEST_WRITE_GOLDEN"):
         file.write_bytes(launchd.plist(example))

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_HEAD = """#!{python} -ES
+_HEAD = """#!{python} -ISB
 import json, os, sys
 STATE = {state!r}
 NAME, WORDS = {name!r}, sys.argv[1:]
