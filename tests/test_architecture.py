@@ -234,6 +234,22 @@ def test_a_plugin_sees_the_public_interface_only(module):
             fail(module, line, f"imports {target}; a plugin writes `from .. import Name`")
 
 
+@each([module for module in MODULES if module.name.partition(".")[0] == "schedulers"])
+def test_a_scheduler_sees_the_kernel_only(module):
+    """What an operating system is told is a matter of values; whoever installs brings them."""
+    for target, level, line in module.imports():
+        if level and target.partition(".")[0] not in ("core", "schedulers"):
+            fail(module, line, f"imports {target or 'the public interface'}; a scheduler sees core alone")
+
+
+@each([module for module in MODULES if module.name.partition(".")[0] not in ("commands", "schedulers")])
+def test_schedulers_are_for_commands(module):
+    """A run knows nothing of what started it."""
+    for target, level, line in module.imports():
+        if level and target.partition(".")[0] == "schedulers":
+            fail(module, line, f"imports {target}: only commands install anything")
+
+
 @each(MODULES)
 def test_imports_are_relative_or_from_the_standard_library(module):
     """The folder works under any package path, and nothing else needs to be installed."""

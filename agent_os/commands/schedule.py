@@ -67,7 +67,10 @@ def execute(args: Any) -> int:
     for name in ("backend", "at", "every", "dry_run", "yes", "take_over", "file", "all"):
         if getattr(args, name, None) and name not in TAKES[word]:
             raise UsageError(f"schedule {word} takes no --{name.replace('_', '-')}", hint="`schedule --help` has all")
-    if word == "import" and (module := _importing()):
+    if word == "import":
+        module = _importing()
+        if not module:
+            raise UsageError("schedule import is not there yet", hint="`schedule --help` has all")
         return int(module.execute(args))
     if rest:
         raise UsageError(f"schedule {word} takes no {rest[0][:40]!r}", hint="`schedule --help` has all")

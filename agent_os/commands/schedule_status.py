@@ -110,7 +110,16 @@ def _signs(home: Home, standing: Standing) -> tuple[Optional[Sequence[str]], str
         signs.append(iso(datetime.fromtimestamp(modified, timezone.utc)))
     except OSError:
         pass
-    return slot, max(signs), bool(looked or standing.last_at)
+    return slot, max(filter(_is_instant, signs), default=""), _is_instant(looked) or bool(standing.last_at)
+
+
+def _is_instant(text: str) -> bool:
+    from ..core.clock import from_iso
+
+    try:
+        return bool(from_iso(text))
+    except ValueError:
+        return False
 
 
 def _late(trigger: Trigger, sign: str, *, now: datetime) -> float:
