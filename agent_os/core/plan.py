@@ -214,6 +214,8 @@ class Planner:
         if task.is_adhoc or task.partition:
             dues += self._wanted(task, wanted, dues, now=now)
         units = self._units(task, sorted((due for due in dues if not due.skip), key=lambda due: (due.due_at, due.key)))
+        if not units[0].dues and order.keys_of(task.name) and not units[0].disabled:
+            units[0].error = "nothing to do: it is done already"
         if order.is_tick and task.jitter_seconds:
             self._delay(units, now=now)
         if not units[0].disabled:
