@@ -113,8 +113,11 @@ class Schedule:
         while wall is not None:
             if self._zone is None:
                 return wall
+            moment = wall - offset
+            if end - moment < _DAY and self._offset(moment - 2 * _DAY) == offset:  # no change is near
+                return moment
             # The offset may have been another one then. Whatever lies in between, the last of it is the answer.
-            found = max(self.between(wall - offset - _MINUTE, end), default=None)
+            found = max(self.between(moment - _MINUTE, end), default=None)
             if found is not None:
                 return found
             wall = self.calendar.latest(wall - 3 * _HOUR)

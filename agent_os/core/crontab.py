@@ -76,7 +76,7 @@ class Calendar:
         return None
 
     def _midnights(self, start: datetime, step: int) -> Iterator[datetime]:
-        """Every day that fits, from the month of `start` on (`step` 1) or from there back (-1)."""
+        """Every day that fits, from that of `start` on (`step` 1) or from there back (-1)."""
         for year in range(start.year, 10_000 if step > 0 else 0, step):
             for month in self.months[::step]:
                 if year == start.year and (month - start.month) * step < 0:
@@ -85,6 +85,8 @@ class Calendar:
                 is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
                 length = _LENGTHS[month][is_leap and month == 2]
                 for day in self._fitting_days(length, first.weekday())[::step]:
+                    if year == start.year and month == start.month and (day - start.day) * step < 0:
+                        continue
                     yield first.replace(day=day)
 
     def _fitting_days(self, length: int, first: int) -> list[int]:
