@@ -58,11 +58,13 @@ def look_and_run(args: Any, mark: str) -> int:
     """The same where no note says that nothing is due; `mark` is what a new one would be good for."""
     began_at = iso(args.clock.now())
     home = args.open()
-    if args.scheduled:
-        refuse_no_database(home)
+    from ..core.plan import check_clock
     from ..core.ticking import next_of
     from ..wiring import setup_of
 
+    check_clock(args.clock.now())
+    if args.scheduled:
+        refuse_no_database(home)
     setup = setup_of(home, app=args.app)
     for _ in range(MOST_LOOKS):
         state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen

@@ -205,6 +205,8 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: O
             skip = "missed by more than an hour (catch_up = none)"
         else:
             skip = ""
+        if skip and key == missed[0] and len(missed) >= MOST_CAUGHT_UP:
+            skip += "; what was missed before it is not listed"
         found.append(_left_out(task, key, skip) if skip else slot_of(task, key, now=now))
     return found
 
@@ -263,9 +265,9 @@ def keys_since(task: Task, newest: str, latest: str, *, most: int = 0) -> list[s
     begin, end, back = moment_of(newest), moment_of(latest), timedelta(days=1)
     while True:  # from the end: a clock ten years ahead must not count five million minutes
         start = end - back if back < end - begin else begin
-        keys = [key_of(moment) for moment in _schedule(task).between(start, end)]
-        if start == begin or len(keys) >= most:
-            return keys[-most:]
+        moments = list(_schedule(task).between(start, end))
+        if start == begin or len(moments) >= most:
+            return [key_of(moment) for moment in moments[-most:]]
         back *= 4
 
 
