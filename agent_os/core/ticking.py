@@ -130,16 +130,15 @@ class Watcher:
         """Since when a declaration counts that was not seen before.
 
         Days are the same days whatever hour they are done at. A task that was run by name goes on where it is. Else it
-        counts from the minute in which it is seen, or from when the file was written, if that was just before.
+        counts from now, or from when the file was written, if that was just before.
         """
         if was and task.partition and was[0].endswith(DAYS):
             return was[1]
         if not was and self._newest_of(task):
             return ""
         edited_at = self._edited_at.get(task.app, "")
-        if was and was[1] < edited_at <= self._at and self._is_recent(edited_at, JUST_EDITED_SECONDS):
-            return edited_at
-        return iso(self.now.replace(second=0, microsecond=0) - timedelta(milliseconds=1))
+        is_news = edited_at and (not was or was[1] < edited_at)
+        return edited_at if is_news and self._is_recent(edited_at, JUST_EDITED_SECONDS) else self._at
 
     # what is due
 
@@ -148,7 +147,7 @@ class Watcher:
         if task.kind == "collector":
             return "due" if self._collector_due(task.name) else ""
         unresolved = self._unresolved.get(task.name, {})
-        known = Known(self._newest_of(task), {key: slot[:3] for key, slot in unresolved.items()})
+        known = Known(self._newest_of(task), {key: self._seen(task, *slot[:3]) for key, slot in unresolved.items()})
         order = Order(enabled_at=look.enabled_at)
         dues = due_slots(task, known, now=self.now, order=order)
         waiting = {due.key: unresolved[due.key] for due in dues if due.key in unresolved and not due.skip}
@@ -163,6 +162,11 @@ class Watcher:
             if name not in look.targets and not self._is_settled_now(self._setup.tasks[name], waiting):
                 return f"{name}, which it comes after, has not succeeded"
         return "due"
+
+    def _seen(self, task: Task, status: str, tries: int, at: str) -> tuple[str, int, str]:
+        """A slot as the next run will find it: one that is running, but nobody's, was cut short."""
+        is_left = status == "running" and task.name not in self._held
+        return ("due", max(1, tries), at) if is_left else (status, tries, at)
 
     def _collector_due(self, name: str) -> bool:
         """Whether a collector has not collected since it was last time to; after a failure, only when it has waited."""
