@@ -17,7 +17,7 @@ from fakes.environment import bare
 from fakes.schedulers import Schedulers
 from homes import AppHome
 
-from agent_os.core.clock import Clock
+from agent_os.core.clock import Clock, from_iso
 from agent_os.core.errors import ConfigError
 from agent_os.core.files import bounded
 from agent_os.core.opening import open_to_write
@@ -599,31 +599,80 @@ def test_what_it_starts_must_be_there(desk: Desk, cron_daemon: None) -> None:
     assert sys.executable in said["notes"][-1]
 
 
-def test_how_late_counts_from_the_first_time_that_left_no_sign(desk: Desk) -> None:
-    """Every hour, the last tick at 09:00, now three days on: late since 10:00 of then, not since an hour ago."""
-    desk.have("systemd")
-    desk.schedule("install", "--every", "1h")
-    minute = desk.schedule("status")["next_at"][14:16]
-    desk.system.say("said", {"LastTriggerUSec": f"Sun 2026-11-22 09:{minute}:00 UTC"})
-    os.utime(desk.folder, (0, 0))
-    desk.pass_days(3)  # 09:00 on Wednesday
+def seen(desk: Desk, text: str) -> None:
+    """Let this be when the last scheduled tick was here."""
+    at = from_iso(text).timestamp()
+    os.utime(desk.folder / "schedule.log", (at, at))
+
+
+def test_how_late_counts_from_the_first_time_that_left_no_sign(desk: Desk, cron_daemon: None) -> None:
+    """Every hour, the last tick at nine, now three days on: late since ten of then, not since an hour ago."""
+    desk.have("cron")
+    minute = int(desk.schedule("install", "--every", "1h")["next_at"][14:16])
+    seen(desk, f"2026-11-22T09:{minute:02}:03.000Z")
+    assert desk.schedule("status")["late_seconds"] == 0.0
+    desk.pass_days(3)  # nine on Wednesday
     said = desk.schedule("status", code=1)
-    assert said["last_sign_at"] == f"2026-11-22T09:{minute}:00.000Z"
-    assert said["late_seconds"] == 3 * 86_400 - 3600 - 60 * int(minute)
-    assert any("late by 2 d 2" in problem for problem in said["problems"])
+    assert said["last_sign_at"] == f"2026-11-22T09:{minute:02}:03.000Z"
+    assert said["late_seconds"] == 3 * 86_400 - 3600 - 60 * minute
+    assert [problem for problem in said["problems"] if "it is late by 2 d 2" in problem]
+    seen(desk, "2026-11-25T08:59:59.000Z")
+    assert desk.schedule("status")["late_seconds"] == 0.0
 
 
-def test_a_tick_that_has_looked_is_a_sign(desk: Desk, cron_daemon: None) -> None:
-    """Where ticks note when they looked, lateness is known with every scheduler; where not, nobody claims it."""
+def test_the_schedulers_own_last_time_is_a_sign_too(desk: Desk) -> None:
+    """systemd says when the timer fired."""
+    desk.have("systemd")
+    desk.schedule("install", "--at", "06:00")
+    seen(desk, "2026-11-22T09:00:00.000Z")
+    desk.pass_days(2)
+    assert desk.schedule("status", code=1)["late_seconds"] == 86_400 + 3 * 3600
+    desk.system.say("said", {"LastTriggerUSec": "Tue 2026-11-24 06:00:09 UTC"})
+    assert desk.schedule("status")["late_seconds"] == 0.0
+
+
+def test_a_run_by_hand_does_not_hide_a_dead_schedule(desk: Desk, cron_daemon: None) -> None:
+    """It resolves slots; the schedule is late all the same. Without the log nobody can tell, and nobody claims it."""
+    desk.have("cron")
+    desk.write("@app.task\ndef one(ctx): pass\n")
+    desk.schedule("install", "--at", "06:00")
+    seen(desk, "2026-11-22T09:00:00.000Z")
+    desk.pass_days(2)
+    desk.run("--task", "one", "--key", "a")
+    said = desk.schedule("status", code=1)
+    assert said["last_slot"]["task"] == "one"
+    assert said["late_seconds"] > 86_400
+    (desk.folder / "schedule.log").unlink()
+    assert desk.schedule("status")["late_seconds"] is None
+
+
+def test_a_scheduled_tick_leaves_a_sign(desk: Desk, cron_daemon: None) -> None:
+    """Also where nothing is due; one by hand leaves none. In a wrong folder no log is made."""
     desk.have("cron")
     desk.schedule("install", "--every", "1h")
-    desk.pass_days(3)
-    said = desk.schedule("status")
-    assert said["late_seconds"] is None
-    desk.rows("INSERT INTO meta VALUES ('looked_at', '2026-11-25T08:59:30.000Z')")
-    assert desk.schedule("status")["late_seconds"] == 0.0
+    seen(desk, "2026-11-22T09:00:00.000Z")
     desk.pass_days(1)
-    assert desk.schedule("status", code=1)["late_seconds"] > 80_000
+    assert desk.run("tick", "--quiet", app=False).code == 0
+    assert desk.schedule("status", code=1)["late_seconds"] > 0
+    assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
+    said = desk.schedule("status")
+    assert (said["last_sign_at"], said["late_seconds"]) == ("2026-11-23T09:00:00.000Z", 0.0)
+    desk.folder = desk.user
+    assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 3
+    assert not (desk.user / "schedule.log").exists()
+
+
+def test_a_log_that_cannot_be_signed_stops_nobody(desk: Desk) -> None:
+    """A link in its place is not followed; the tick goes on."""
+    desk.have("cron")
+    desk.schedule("install")
+    (desk.folder / "schedule.log").unlink()
+    target = desk.user / "target"
+    target.write_bytes(b"x")
+    os.utime(target, (1, 1))
+    (desk.folder / "schedule.log").symlink_to(target)
+    assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
+    assert target.stat().st_mtime == 1
 
 
 def test_the_last_slot_is_the_one_that_was_resolved_last(desk: Desk, cron_daemon: None) -> None:
