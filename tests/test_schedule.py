@@ -647,7 +647,7 @@ def test_a_run_by_hand_does_not_hide_a_dead_schedule(desk: Desk, cron_daemon: No
 
 
 def test_a_scheduled_tick_leaves_a_sign(desk: Desk, cron_daemon: None) -> None:
-    """Also where nothing is due; one by hand leaves none. In a wrong folder no log is made."""
+    """Also where nothing is due, and keeps the log small; one by hand leaves none. In a wrong folder no log is made."""
     desk.have("cron")
     desk.schedule("install", "--every", "1h")
     seen(desk, "2026-11-22T09:00:00.000Z")
@@ -657,6 +657,10 @@ def test_a_scheduled_tick_leaves_a_sign(desk: Desk, cron_daemon: None) -> None:
     assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
     said = desk.schedule("status")
     assert (said["last_sign_at"], said["late_seconds"]) == ("2026-11-23T09:00:00.000Z", 0.0)
+    (desk.folder / "schedule.log").write_bytes(b"a line that nobody wanted\n" * 50_000)
+    assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
+    assert 400_000 < (desk.folder / "schedule.log").stat().st_size <= 500_000
+    assert desk.schedule("status")["last_sign_at"] == "2026-11-23T09:00:00.000Z"
     desk.folder = desk.user
     assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 3
     assert not (desk.user / "schedule.log").exists()
