@@ -249,14 +249,17 @@ def test_an_agent_that_could_not_be_removed_is_as_it_was(desk: Desk, monkeypatch
     assert desk.noted() != {}
 
 
-def test_what_cannot_be_remembered_is_not_installed(desk: Desk) -> None:
-    """A database that does not take the note: exit as for any database, and nothing in the crontab."""
-    desk.have("cron")
-    (desk.system.state / "crontab").write_bytes(FOREIGN)
+@each_backend
+def test_what_cannot_be_remembered_is_not_installed(desk: Desk, backend: str) -> None:
+    """A database that does not take the note: exit as for any database, and the system is as it was."""
+    desk.have(backend)
+    if backend == "cron":
+        (desk.system.state / "crontab").write_bytes(FOREIGN)
+    was = desk.everything()
     open_to_write(str(desk.db), clock=Clock()).close()
     desk.rows("CREATE TRIGGER full BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
-    assert "no space" in desk.schedule("install", code=7)
-    assert desk.system.crontab == FOREIGN
+    assert "no space" in desk.schedule("install", "--backend", backend, code=7)
+    assert desk.everything() == was
 
 
 def test_a_folder_that_cannot_be_made_ends_it(desk: Desk) -> None:
