@@ -78,7 +78,8 @@ def look_and_run(args: Any, mark: str) -> int:
             return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
         except BusyError:  # someone else has begun it since
             home.log.debug("tick.busy", "another run was faster; looking again")
-    following = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home)) or "never"
+    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
+    following = min(filter(None, (planned, watcher.again_at)), default="never")
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
     is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
     leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, following=following)
