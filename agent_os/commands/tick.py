@@ -53,6 +53,7 @@ def execute(args: Any) -> int:
         folder = config.find_home(args.home, environ)
         following = idle.next_at(folder, mark=mark, now=iso(args.clock.now()))
         if following:
+            idle.looked(folder)
             say_idle(args, {}, following)
             return exits.OK
     return look_and_run(args, mark)
@@ -76,14 +77,16 @@ def look_and_run(args: Any, mark: str) -> int:
         look = look_of(home, watcher)
         if not look.targets and not has_mail(home, setup):
             break
+        idle.write(home.settings.home, mark="", state="\n", span=("", ""), following="")
         try:
             return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
         except BusyError:  # someone else has begun it since
             home.log.debug("tick.busy", "another run was faster; looking again")
-    following = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home)) or "never"
+    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
+    following = min(filter(None, (planned, watcher.again_at)), default="never")
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
-    if mark and look.is_quiet and not apps:  # an app's code may be edited, which nothing here would see
-        leave_note(home, mark=mark, state=state, now=watcher.now, following=following)
+    is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
+    leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, following=following)
     if args.json:
         emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
     else:

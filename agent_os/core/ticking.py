@@ -71,7 +71,7 @@ class Watcher:
         self._collect_since = collects_since(collect, now)
         self._unresolved: Mapping[str, Mapping[str, Unresolved]] = {}
         self._newest: dict[str, str] = {}
-        self._retries = 0  # collectors that failed and wait for another try
+        self.again_at = ""  # when the first collector that has failed is tried again
 
     def look(self) -> Look:
         """Every task that has something due now."""
@@ -93,7 +93,7 @@ class Watcher:
             else:
                 look.waits[task.name] = why
         is_any_open = any(slot[0] != "failed" for slots in self._unresolved.values() for slot in slots.values())
-        look.is_quiet = not (look.targets or look.waits or is_any_open or self._held or self._retries)
+        look.is_quiet = not (look.targets or look.waits or is_any_open or self._held or self.again_at)
         return look
 
     def ask(self, schedules: Schedules) -> None:
@@ -178,9 +178,11 @@ class Watcher:
         if not failed:
             return True
         wait = min(AGAIN_SECONDS * 2.0 ** (len(failed) - 1), LONGEST_AGAIN_SECONDS)
-        is_waiting = self._is_recent(failed[-1], wait)
-        self._retries += is_waiting
-        return not is_waiting
+        if not self._is_recent(failed[-1], wait):
+            return True
+        again_at = iso(from_iso(failed[-1]) + timedelta(seconds=wait))
+        self.again_at = min(again_at, self.again_at or again_at)
+        return False
 
     def _is_settled_now(self, task: Task, waiting: Mapping[str, Unresolved]) -> bool:
         """Whether what a waiting task comes after is done, so that it may have its turn."""
