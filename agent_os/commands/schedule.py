@@ -87,7 +87,6 @@ def execute(args: Any) -> int:
 
 def install(args: Any) -> int:
     """Check everything, then install it and write down what was chosen: both, or neither."""
-    from ..core import schedule_log
     from ..schedulers import Undo
     from . import schedule_trigger as chosen
 
@@ -105,7 +104,6 @@ def install(args: Any) -> int:
         backend.install(trigger, undo)
         others, _ = chosen.installed(machine, trigger.ident)
         removed = [line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)]
-        schedule_log.begin(trigger.home)
         store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
     next_at = chosen.next_at(trigger, home.clock)
     if args.json:
