@@ -296,11 +296,32 @@ def test_a_home_that_cannot_be_written_is_refused_before_anything(desk: Desk) ->
     assert desk.system.crontab == b""
 
 
-def test_a_reader_of_the_output_that_left_undoes_nothing(desk: Desk) -> None:
-    """What was installed is, and is remembered: both happened before a word was printed."""
+def test_a_reader_of_the_output_that_left_undoes_nothing(desk: Desk, program: list[str]) -> None:
+    """What was installed is, and is remembered, and the exit code says so: a word less was printed, no more."""
+    desk.have("cron")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*program, "schedule", "install", "--home", str(desk.folder)], stdout=writer, stderr=subprocess.PIPE,
+        env=bare(PATH=str(desk.system.path)), cwd=desk.user, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert desk.noted()["backend"] == "cron"
+    assert b"# BEGIN agent_os " in desk.system.crontab
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '"x"', "{}", '{"home": 7}', "null"])
+def test_a_note_that_says_nothing_is_none(desk: Desk, note: str, cron_daemon: None) -> None:
+    """Whatever has written it: what is installed is told all the same, and to install writes it anew."""
     desk.have("cron")
     desk.schedule("install")
-    assert desk.noted()["backend"] == "cron"
+    desk.rows("UPDATE meta SET value = ? WHERE name = 'schedule'", note)
+    said = desk.schedule("status", code=1)
+    assert said["installed"] is True
+    assert "the database does not know what was chosen" in said["problems"][0]
+    desk.schedule("install")
+    assert desk.schedule("status")["healthy"] is True
 
 
 # --- which scheduler --------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ NOTE = "schedule"  # the note in the database that says what was chosen
 LOG = "schedule.log"  # what a scheduled tick prints; it should print nothing
 DEFAULT_EVERY = "15m"
 _PATHS = (("AGENT_OS_DB_PATH", "--db-path"), ("AGENT_OS_LOG_FILE", "--log-file"))
+_KEPT = {"ident", "home", "backend", "at", "every_seconds", "command", "folder", "installed_at"}
 _BOM = b"\xff\xfe"
 
 
@@ -49,7 +50,7 @@ def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
         text = home.store(write=True).note(NOTE)
     try:
         found = json.loads(text) if text else {}
-        is_ours = bool(found) and _is_same(found["home"], home.settings.home)
+        is_ours = set(found) >= _KEPT and _is_same(found["home"], home.settings.home)
     except (ValueError, KeyError, TypeError):
         return {}
     return found if is_ours else {}
