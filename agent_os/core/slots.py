@@ -208,11 +208,6 @@ class Slots:
             if before and before.owner == owner and before.status == "due":
                 self._write(task, key, machine.release(before, owner=owner), reason=reason, now=now)
 
-    def release_all(self, owner: str, *, reason: str) -> None:
-        """Take whatever never ran off the list of a runner that ends."""
-        for task, key in self._owned(owner):
-            self.release(task, (key,), owner=owner, reason=reason)
-
     def renew(self, owner: str, *, lease_until: str) -> int:
         """Prolong the lease of everything that a runner has; how many slots that are."""
         changed = self._db.run("UPDATE slots SET lease_until = ? WHERE owner = ? AND owner <> ''", (lease_until, owner))
