@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from . import machine
-from .clock import from_iso, iso
+from .clock import iso
 from .due import Order, due_slots, latest_key
 from .errors import FencedError, PermanentError, TaskError, UsageError
 from .journal import Journal
@@ -302,7 +302,10 @@ class Desk:
         self.refuse_secrets(unit, end.json, *state.values(), *(payload for _, _, payload in messages))
         if unit.collector:  # a day that was not over and not answered is due again
             self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
-        self._note_suspicious(unit, end)
+        if unit.task.min_output or unit.task.min_duration_seconds:
+            from .lateness import odd
+
+            unit.notes += odd(unit.task, self._began[unit], self.db.now(), printed=unit.output, handed_on=end.json)
         self.slots.finish(
             claimed, status="success", output_json=end.json, requests=unit.requests, notes="; ".join(unit.notes),
             output=unit.output,
@@ -316,17 +319,6 @@ class Desk:
             self.journal.settle(unit.run_id, remembered.get("spent"))
         self._tell_end(unit, is_success=True)
         del self._claims[unit]
-
-    def _note_suspicious(self, unit: Unit, end: End) -> None:
-        """Note a success that was too fast, or left too little behind; it remains one."""
-        task = unit.task
-        if not task.min_output and task.min_duration_seconds is None:
-            return
-        from .lateness import suspicions
-
-        left = unit.output if task.kind == "command" else end.json or ""
-        seconds = (from_iso(self.db.now()) - from_iso(self._began[unit])).total_seconds()
-        unit.notes += suspicions(task, seconds=seconds, size=len(left.encode("utf-8", "backslashreplace")))
 
     def _output(self, before: Unit, key: str) -> Optional[str]:
         """What a unit has handed on, else what its task did last."""

@@ -83,6 +83,13 @@ def judge(task: Task, known: Known, *, now: datetime, grace_seconds: Optional[fl
     return verdict
 
 
+def odd(task: Task, began_at: str, ended_at: str, *, printed: str, handed_on: Optional[str]) -> list[str]:
+    """What is odd about a run that has just succeeded. It is no failure."""
+    left = printed if task.kind == "command" else handed_on or ""
+    seconds = (from_iso(ended_at) - from_iso(began_at)).total_seconds()
+    return suspicions(task, seconds=seconds, size=len(left.encode("utf-8", "backslashreplace")))
+
+
 def suspicions(task: Task, *, seconds: float, size: int) -> list[str]:
     """What is odd about a success: it was too fast, or left too little behind."""
     found = []

@@ -66,7 +66,7 @@ class PingBook:
         """Runs were interrupted: of this runner, or of one that is gone. So were their invocations."""
         invocations = set()
         for run_id in run_ids:
-            row = self.db.one("SELECT task, coalesce(invocation_id, '') FROM runs WHERE id = ?", (run_id,))
+            row = self.db.one("SELECT task, invocation_id FROM runs WHERE id = ?", (run_id,))
             if row:
                 self._post(row[0], run_id, "fail")
                 invocations.add(row[1])
@@ -98,17 +98,19 @@ class PingBook:
         self._post(WHOLE, self._invocation, "success")
 
     def _post(self, task: str, run_id: str, kind: str) -> None:
-        """Write a ping down, in the place of those about its task that are unsent: all of them for an end, for a start
-        only other starts.
+        """Write a ping down, in the place of those about its task that are unsent. A start stands for no end, and no
+        success for a failure that may still be sent: that is heard first.
         """
         if not self.pings.of(task):
             return
         unsent = self.db.all(
-            "SELECT key FROM outbox WHERE outbox = ? AND status <> 'sent' AND key >= ? AND key < ?",
+            "SELECT key, status FROM outbox WHERE outbox = ? AND status <> 'sent' AND key >= ? AND key < ?",
             (OUTBOX, f"{task} ", f"{task}!"),
         )
-        for (key,) in unsent:
-            if kind != "start" or key.endswith(" start"):
+        for key, status in unsent:
+            before = key.rpartition(" ")[2]
+            is_kept = before != "start" if kind == "start" else (before, kind, status) == ("fail", "success", "waiting")
+            if not is_kept:
                 self._remove(key)
                 self._voided.add(key)
         now = self.db.now()
@@ -132,6 +134,7 @@ class PingBook:
             " AND (next_at <= ? OR changed_at > ?) ORDER BY id",
             (OUTBOX, now, now),
         )
+        taken = []
         for key, run_id, created_at in rows:
             task, _, kind = key.split(" ")
             if kind == "start" or not self.pings.of(task):
@@ -146,7 +149,8 @@ class PingBook:
                     "UPDATE outbox SET next_at = ?, changed_at = ? WHERE outbox = ? AND key = ?",
                     (ping.until, now, OUTBOX, key),
                 )
-                self._posted.append(ping)
+                taken.append(ping)
+        self._posted = taken + self._posted
 
     def take(self) -> tuple[list[Ping], set[str]]:
         """What was written down and is committed by now, each with its words; and the keys of what was replaced."""
@@ -183,11 +187,11 @@ class PingBook:
         return body_of("; ".join(filter(None, (error, hint))), output)
 
     def _words_of_all(self, ping: Ping) -> str:
-        """A line a run; what failed first. Ids of runs sort by time: those of an invocation come after its own."""
+        """A line a run; what failed first. The id of a run begins with its time, to the second: none is before its invocation's."""
         rows = self.db.all(
             "SELECT task, slot_key, status, coalesce(error, '') FROM runs WHERE id >= ? AND invocation_id = ?"
-            " ORDER BY id",
-            (ping.run_id, ping.run_id),
+            " ORDER BY rowid",
+            (ping.run_id.partition("-")[0], ping.run_id),
         )
         failed = [row for row in rows if row[2] == "failed"]
         others = [row for row in rows if row[2] != "failed"]

@@ -11,7 +11,8 @@ import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
 from urllib.parse import parse_qs, urlsplit
 
 CHECK = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
@@ -47,6 +48,7 @@ class PingServer(ThreadingHTTPServer):
         self.asked = 0
         self.let_go = threading.Event()
         self.is_offline = False
+        self.marker: Optional[Path] = None  # a file that is there from the first ping on that is heard
         self.hosted = False  # answers 200 where it means 404 or 429
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -133,6 +135,8 @@ class Exchange(BaseHTTPRequestHandler):
             return self._say(200, "OK (not found)") if self.server.hosted else self._say(404, "not found")
         body = raw[:KEPT_BYTES].decode("utf-8")
         self.server.heard.append(Heard(check, KINDS[kind], rids[0], body, time.monotonic()))
+        if self.server.marker:
+            self.server.marker.touch()
         return self._say(200, "OK", (("Ping-Body-Limit", str(KEPT_BYTES)),))
 
     def do_POST(self) -> None:
