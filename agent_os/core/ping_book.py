@@ -82,16 +82,14 @@ class PingBook:
         """
         if not self.pings.whole:
             return False
-        rows = self.db.all(
-            "SELECT key, created_at FROM outbox WHERE outbox = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT 2",
+        row = self.db.one(  # from the end of the table, where it is
+            "SELECT key, created_at FROM outbox NOT INDEXED WHERE outbox = ? AND key >= ? AND key < ?"
+            " ORDER BY id DESC LIMIT 1",
             (OUTBOX, f"{WHOLE} ", f"{WHOLE}!"),
         )
-        if not rows:
+        if row is None:
             return True
-        invocation = rows[0][0].split()[1]
-        if any(key.split()[1:] == [invocation, "fail"] for key, _ in rows):
-            return False
-        return not 0 <= _age(self.db.now(), max(at for _, at in rows)) < SILENCE_SECONDS
+        return not (row[0].endswith(" fail") or 0 <= _age(self.db.now(), row[1]) < SILENCE_SECONDS)
 
     def alive(self) -> None:
         """Say that all is well, though there was nothing to do."""
@@ -140,7 +138,7 @@ class PingBook:
             if kind == "start" or not self.pings.of(task):
                 self._remove(key)
             elif not 0 <= _age(now, created_at) <= FRESH_SECONDS:
-                self._remove(key)
+                self._drop(key, is_last_word=(task, kind) == (WHOLE, "fail"))
                 what = f"a ping ({kind}) about {_named(task)} could not be sent within an hour; it is dropped"
                 self._log.info("ping.dropped", what)
             else:
@@ -187,7 +185,7 @@ class PingBook:
         return body_of("; ".join(filter(None, (error, hint))), output)
 
     def _words_of_all(self, ping: Ping) -> str:
-        """A line a run; what failed first. The id of a run begins with its time, to the second: none is before its invocation's."""
+        """A line a run; what failed first. Ids begin with the time to the second: none is before its invocation's."""
         rows = self.db.all(
             "SELECT task, slot_key, status, coalesce(error, '') FROM runs WHERE id >= ? AND invocation_id = ?"
             " ORDER BY rowid",
@@ -209,6 +207,19 @@ class PingBook:
 
     def _remove(self, key: str) -> None:
         self.db.run("DELETE FROM outbox WHERE outbox = ? AND key = ? AND status <> 'sent'", (OUTBOX, key))
+
+    def _drop(self, key: str, *, is_last_word: bool) -> None:
+        """Give up a ping that is too old. The failure of an invocation is kept, parked: until a later one succeeds
+        nobody may say that all is well.
+        """
+        if not is_last_word:
+            self._remove(key)
+            return
+        self.db.run(
+            "UPDATE outbox SET status = 'parked', error = 'it could not be sent within an hour', changed_at = ?"
+            " WHERE outbox = ? AND key = ?",
+            (self.db.now(), OUTBOX, key),
+        )
 
     def _until(self) -> str:
         return iso(from_iso(self.db.now()) + timedelta(seconds=HOLD_SECONDS))
