@@ -31,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Any) -> int:
     """Print who is late, and who is suspicious."""
+    from ..core.schedules import Schedules
     from ..core.survey import Survey
     from ..wiring import setup_of
 
@@ -40,7 +41,7 @@ def execute(args: Any) -> int:
     tasks = tasks_of(setup, args.names)
     with home.reading() as store:
         survey, now = Survey(store.db), args.clock.now()
-        since = survey.looked_after_since()
+        since = {task: row[1] for task, row in Schedules(store.db).all().items()}
         found = [
             facts_of(task, setup, home, survey, since=since.get(task.name, ""), now=now, grace=grace,
                      is_named=task.name in args.names)

@@ -102,7 +102,7 @@ class Courier:
         with book.db.atomic():
             self.keep(None)
             book.over(is_success=False)  # only where it has not ended in order
-            if not self._held and not book.has_posted and book.is_silent():
+            if not self._held and not book.has_posted:
                 book.alive()
         self.send()
         while self._held and self._clock.monotonic() < deadline:

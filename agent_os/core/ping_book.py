@@ -14,7 +14,7 @@ from .pings import OUTBOX, WHOLE, Ping, body_of, key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from .db import Database
     from .logger import Log
@@ -23,6 +23,22 @@ if TYPE_CHECKING:
 HOLD_SECONDS = 120.0  # for as long a ping is one runner's; shorter than a lease, so that who is buried sends no more
 FRESH_SECONDS = 3600.0  # one older than this is not sent any more
 SILENCE_SECONDS = 3600.0  # after which an invocation that found nothing to do says that all is well
+
+
+def is_silent(db: Database, pings: Pings) -> bool:
+    """Whether it is time to say that all is well: nothing was said of whole invocations for an hour, and the last of
+    them succeeded. One that failed is only set right by one that does something and succeeds.
+    """
+    if not pings.whole:
+        return False
+    row = db.one(  # from the end of the table, where it is
+        "SELECT key, created_at FROM outbox NOT INDEXED WHERE outbox = ? AND key >= ? AND key < ?"
+        " ORDER BY id DESC LIMIT 1",
+        (OUTBOX, f"{WHOLE} ", f"{WHOLE}!"),
+    )
+    if row is None:
+        return True
+    return not (row[0].endswith(" fail") or 0 <= _age(db.now(), row[1]) < SILENCE_SECONDS)
 
 
 class PingBook:
@@ -76,24 +92,16 @@ class PingBook:
             elif not self._is_known(invocation, "success") and not self._is_known(invocation, "fail"):
                 self._post(WHOLE, invocation, "fail")
 
-    def is_silent(self) -> bool:
-        """Whether it is time to say that all is well: nothing was said of whole invocations for an hour, and the last
-        of them succeeded. One that failed is only set right by one that does something and succeeds.
-        """
-        if not self.pings.whole:
-            return False
-        row = self.db.one(  # from the end of the table, where it is
-            "SELECT key, created_at FROM outbox NOT INDEXED WHERE outbox = ? AND key >= ? AND key < ?"
-            " ORDER BY id DESC LIMIT 1",
-            (OUTBOX, f"{WHOLE} ", f"{WHOLE}!"),
-        )
-        if row is None:
-            return True
-        return not (row[0].endswith(" fail") or 0 <= _age(self.db.now(), row[1]) < SILENCE_SECONDS)
-
     def alive(self) -> None:
-        """Say that all is well, though there was nothing to do."""
-        self._post(WHOLE, self._invocation, "success")
+        """Say that all is well, though there was nothing to do, if it is time to."""
+        if is_silent(self.db, self.pings):
+            self._post(WHOLE, self._invocation, "success")
+
+    def has_to_send(self, due: Collection[str]) -> bool:
+        """Whether there is something to send: in one of these outboxes that is the one of pings, written down here, or
+        that all is well.
+        """
+        return OUTBOX in due or bool(self._posted) or is_silent(self.db, self.pings)
 
     def _post(self, task: str, run_id: str, kind: str) -> None:
         """Write a ping down, in the place of those about its task that are unsent. A start stands for no end, and no

@@ -148,10 +148,6 @@ class Survey:
         )
         return int(row[0]) if row else 0
 
-    def looked_after_since(self) -> dict[str, str]:
-        """Since when `tick` has looked after each task as it is declared; tasks that it never saw are absent."""
-        return dict(self._db.all("SELECT task, since FROM schedules"))
-
     # effects
 
     def effects(self, *, settled: bool, task: str = "") -> list[Effect]:
