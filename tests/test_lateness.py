@@ -268,6 +268,16 @@ def test_a_slot_of_a_clock_that_was_ahead_does_not_count(home):
     assert watch(home, code=1).startswith("LATE: 1 of 1 task: backup")
 
 
+def test_a_run_of_a_clock_that_was_ahead_does_not_count_for_a_period(home):
+    """Else it would be on time for a year."""
+    home.ini("[task:hand]\ncommand = true\nperiod = 2d\n")
+    home.run("--task", "hand", app=False)
+    home.pass_days(365)
+    home.run("--task", "hand", app=False)
+    home.pass_days(-360)
+    assert watch(home, code=1).startswith("LATE: 1 of 1 task: hand")
+
+
 def test_a_clock_that_is_put_back_makes_nothing_late(home):
     """What was done by the later time covers the earlier one."""
     home.ini(INI)

@@ -335,7 +335,7 @@ def test_an_end_that_is_older_than_an_hour_is_dropped_and_the_log_says_so(home, 
 def test_a_failure_is_heard_though_the_next_run_succeeds(home, server):
     """Nobody is spared an alarm because the network was away; both are told, in their order."""
     server.is_offline = True
-    one_task(home, server, "if ctx.slot == 'a': raise PermanentError('no')")
+    one_task(home, server, "if ctx.slot == 'a': raise PermanentError('no')", "if ctx.slot == 'c': time.sleep(0.5)")
     home.run("--task", "work", "--key", "a")
     home.run("--task", "work", "--key", "b")
     assert [key.split()[-1] for key, _, _ in waiting(home)] == ["fail", "success"]
@@ -343,6 +343,7 @@ def test_a_failure_is_heard_though_the_next_run_succeeds(home, server):
     home.run("--task", "work", "--key", "c")
     kinds = [kind for kind in server.kinds() if kind != "start"]
     assert (kinds[0], kinds[-1]) == ("fail", "success")
+    assert server.kinds()[0] == "fail"
 
 
 def test_an_end_takes_the_place_of_what_is_unsent_of_its_task(home, server):
@@ -386,17 +387,47 @@ def test_a_server_that_wants_a_rest_gets_one(home, server, hosted):
     server.hosted = hosted
     server.moods = ["429"] * 8
     one_task(home, server)
+    began = time.monotonic()
     assert home.run("--task", "work").code == 0
     assert [state for _, state, _ in waiting(home)] == ["waiting"]
     assert server.asked <= (6 if hosted else 2)
+    assert time.monotonic() - began < 5
 
 
 def test_a_check_hears_no_more_than_it_takes_in_a_minute(home, server):
     """Of very many runs of one task the last is told, and a few before it."""
-    one_task(home, server, partition="day", retries=0)
-    assert home.run("--task", "work", "--since", "2026-10-01", "--until", "2026-11-20").code == 0
+    one_task(home, server, "time.sleep(0.1)", partition="day")
+    words = ("--task", "work", "--since", "2026-11-01", "--until", "2026-11-13", "--jobs", "1")
+    assert home.run(*words).code == 0
     assert len(server.heard) <= 5
     assert server.heard[-1].kind == "success"
+    assert waiting(home) == []
+
+
+def test_a_start_that_could_not_be_sent_before_its_end_is_known_is_dropped(home, server, monkeypatch):
+    """It would only make the end come later."""
+    monkeypatch.setattr(courier, "WAITS", (0.5, 0.5))
+    server.moods = ["500"]
+    one_task(
+        home, server, f"[time.sleep(0.01) for _ in range(1000) if not os.path.exists({str(home.folder)!r} + '/h')]"
+    )
+    server.at_mood = home.folder / "h"
+    assert home.run("--task", "work").code == 0
+    assert server.kinds() == ["success"]
+
+
+def test_a_start_is_never_sent_by_another_runner(home, server):
+    """Only the one that began the run knows that it has not ended."""
+    one_task(home, server, schedule="0 6 * * *")
+    home.run("--task", "work")
+    server.heard.clear()
+    at = "2026-11-22T08:59:00.000Z"
+    home.sql(
+        "INSERT INTO outbox(outbox, key, payload_json, status, next_at, run_id, created_at, changed_at)"
+        " VALUES ('ping', 'work r1 start', '{}', 'waiting', ?, 'r1', ?, ?)", at, at, at,
+    )  # fmt: skip
+    assert home.run("--task", "work").code == 0
+    assert server.heard == []
     assert waiting(home) == []
 
 
@@ -461,7 +492,7 @@ def test_the_address_of_a_ping_is_nowhere(home, server):
     """Not in the log, the database, an error or what any verb shows: who has it can keep the alarm quiet."""
     env(home, NIGHTLY=server.url(), AGENT_OS_PING=server.url(OTHER))
     home.ini("[task:backup]\ncommand = sh -c 'cat .env; env'\nping = env:NIGHTLY\n"
-             f"[task:other]\ncommand = true\nping = {server.url(f'{PROJECT}/{SLUG}')}\n")  # fmt: skip
+             f"[task:other]\ncommand = echo {PROJECT} {OTHER}\nping = {server.url(f'{PROJECT}/{SLUG}')}\n")  # fmt: skip
     server.moods = ["404", "500", "500", "500"]
     said = ""
     for words in (("--task", "backup"), ("--task", "other"), ("config",), ("config", "--json"), ("history", "--json"),
@@ -643,3 +674,31 @@ def test_no_monitor_ever_hears_of_a_start_after_the_end(tmp_path_factory, steps)
     assert server.disorder() == []
     assert {each.rid for each in server.heard} <= known
     assert [path for status, path in server.refused if status == 400] == []
+
+
+# tick
+
+
+def test_a_tick_with_nothing_due_says_so_once_an_hour_at_most(home, server):
+    """Four ticks an hour are not four requests; and the monitor may wait for an hour and a quarter."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 6 * * *\n[agent_os]\n")
+    for _ in range(9):
+        assert home.run("tick", app=False).code == 0
+        home.clock.pass_by(HOUR / 4)
+    assert server.kinds() == ["success"] * 3
+    assert server.heard[0].body == "nothing was due"
+
+
+def test_a_tick_with_nothing_due_sends_what_was_left(home, server):
+    """The network came back before there was anything to do."""
+    home.ini(f"[task:backup]\ncommand = true\nping = {server.url()}\nschedule = 0 6 * * *\n")
+    server.is_offline = True
+    assert home.run("--task", "backup", app=False).code == 0
+    server.is_offline = False
+    assert home.run("tick", app=False).code == 0
+    assert [kind for kind in server.kinds() if kind != "start"] == ["success"]
+    asked = server.asked
+    home.clock.pass_by(HOUR / 4)
+    assert home.run("tick", app=False).code == 0
+    assert server.asked == asked

@@ -106,9 +106,7 @@ def refuse_name(tasks: Mapping[str, Task]) -> None:
 
 def _hide(url: str, redactor: Redactor) -> None:
     """Have an address hidden, as a whole and in the parts that give it away."""
-    redactor.add(url)
-    bare = url.partition("://")[2] or url
-    path = bare.partition("?")[0].strip("/")
+    path = (url.partition("://")[2] or url).partition("?")[0].strip("/")
     redactor.add(path)
     for word in path.split("/")[1:]:
         if len(word) >= _TELLING and any(letter.isdigit() for letter in word):  # a UUID, or the key of a project

@@ -49,6 +49,7 @@ class PingServer(ThreadingHTTPServer):
         self.let_go = threading.Event()
         self.is_offline = False
         self.marker: Optional[Path] = None  # a file that is there from the first ping on that is heard
+        self.at_mood: Optional[Path] = None  # one that is there from the first mood on that is used up
         self.hosted = False  # answers 200 where it means 404 or 429
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -101,6 +102,8 @@ class Exchange(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked += 1
         mood = self.server.moods.pop(0) if self.server.moods else ""
+        if mood and self.server.at_mood:
+            self.server.at_mood.touch()
         if self.server.is_offline or mood == "refuse":  # hangs up before a word
             self.close_connection = True
             return None
