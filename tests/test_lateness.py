@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from homes import AppHome
 from hypothesis import given
 from hypothesis import strategies as st
-from test_pings import AppHome
+from world import World
 
+from agent_os.core.clock import Clock
+from agent_os.core.days import add_days
 from agent_os.core.lateness import Known, has_time, judge, suspicions
 from agent_os.core.spec import Task
+from agent_os.sandbox.server import Sandbox
 
 
 def task_of(kind="command", **options):
@@ -108,6 +113,7 @@ COLLECTED = {
     "then it is late": ("2026-11-20", "2026-11-23T01:00", "", "late", "2026-11-23T00:00"),
     "long since": ("2026-11-10", "2026-11-23T01:00", "", "late", "2026-11-13T00:00"),
     "never": ("", "2026-11-23T01:00", "", "late", "2026-11-23T00:00"),
+    "read before, set up anew": ("2026-11-10", "2026-11-23T01:00", "2026-11-22T09:00", "late", "2026-11-13T00:00"),
     "set up today": ("", "2026-11-23T01:00", "2026-11-22T09:00", "not due yet", ""),
     "set up a day and an hour ago": ("", "2026-11-23T10:01", "2026-11-22T09:00", "late", "2026-11-23T00:00"),
 }
@@ -388,3 +394,35 @@ def test_a_grace_is_a_duration(home, text):
     """Or a mistake."""
     home.ini(INI)
     assert home.run("watch", f"--grace={text}", app=False).code == 2
+
+
+@pytest.fixture
+def world(tmp_path, capsys):
+    with Sandbox(seed=11) as sandbox:
+        yield World(tmp_path, sandbox, capsys)
+
+
+def test_a_collector_owes_the_days_that_are_over(world):
+    """Within a day of their end; `providers` that are not set up owe nothing."""
+    assert world.collect().code == 0
+    answer = world.run("watch", "--json")
+    found = {each["task"]: each for each in json.loads(answer.out)["tasks"]}
+    assert answer.code == 0
+    assert found["fetch_openai"]["state"] == found["fetch_anthropic"]["state"] == "ok"
+    assert found["fetch_openrouter"]["state"] == "not set up"
+    assert found["fetch_openai"]["last_slot"] == add_days(world.today, -1)
+    assert world.run("watch", "fetch_openrouter").code == 1
+    world.clock = Ahead(days=3)
+    answer = world.run("watch")
+    assert answer.code == 1
+    assert answer.out.splitlines()[0] == "LATE: 2 of 2 tasks: fetch_anthropic, fetch_openai"
+
+
+class Ahead(Clock):
+    """The machine's clock, some days from now."""
+
+    def __init__(self, days):
+        self.ahead = timedelta(days=days)
+
+    def now(self):
+        return super().now() + self.ahead

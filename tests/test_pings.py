@@ -565,6 +565,26 @@ def test_the_name_of_the_outbox_is_taken_where_there_are_pings(home, server, sou
     assert "the name belongs to the outbox of pings; choose another" in answer.err
 
 
+def test_what_waited_in_an_outbox_of_this_name_before_is_no_ping(home, server):
+    """It is parked for a person to look at, and stops nothing."""
+    one_task(home, server)
+    home.run("--task", "work")
+    at = "2026-11-22T08:59:00.000Z"
+    for key in ("hello", "a b start of it"):
+        home.sql(
+            "INSERT INTO outbox(outbox, key, payload_json, status, next_at, run_id, created_at, changed_at)"
+            " VALUES ('ping', ?, '{}', 'waiting', ?, 'r1', ?, ?)", key, at, at, at,
+        )  # fmt: skip
+    assert home.run("--task", "work", "--force").code == 0
+    assert [state for _, state, _ in waiting(home)] == ["parked", "parked"]
+
+
+def test_doctor_tells_of_a_ping_whose_setting_is_not_set(home):
+    """Nothing else would, until the monitor raises the alarm."""
+    home.ini("[task:backup]\ncommand = true\nping = env:NIGHTLY\n")
+    assert "backup pings nobody: NIGHTLY is not set" in home.run("doctor", app=False).out
+
+
 def test_a_home_without_pings_has_no_trace_of_them(home):
     """No row, no thread, no request."""
     home.write("@app.task\ndef work(ctx): pass\n")

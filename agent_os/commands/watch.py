@@ -112,6 +112,8 @@ def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
     from ..core.lateness import judge
 
     disabled = _disabled(task, setup, home)
+    if task.kind == "collector" and not since and not disabled:
+        since = set_up_at(home, now)
     known = known_of(task, survey, since=since, now=now)
     verdict = judge(task, known, now=now, grace_seconds=grace)
     if disabled and not is_named:
@@ -126,6 +128,23 @@ def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
         "reason": disabled or reason_of(task, survey) or None,
         "warnings": verdict.warnings,
     }
+
+
+def set_up_at(home: Home, now: datetime) -> str:
+    """When a collector was set up at the latest: when the settings were written last; `""` where there are none."""
+    import os
+    from datetime import datetime, timezone
+
+    from ..core.clock import iso
+
+    found = ""
+    for name in (".env", "agent_os.ini"):
+        try:
+            written = os.stat(os.path.join(home.settings.home, name)).st_mtime
+            found = max(found, iso(datetime.fromtimestamp(written, timezone.utc)))
+        except (OSError, OverflowError, ValueError):
+            continue
+    return found if found <= iso(now) else ""
 
 
 def known_of(task: Task, survey: Survey, *, since: str, now: datetime) -> Known:

@@ -153,6 +153,6 @@ def _is_new(task: Task, known: Known, *, now: datetime, by: datetime) -> bool:
         return False  # `_end_of_period` counts from there
     since = from_iso(known.since)
     if task.kind == "collector":
-        return since + timedelta(seconds=COLLECTOR_SECONDS) > by
+        return not known.done and since + timedelta(seconds=COLLECTOR_SECONDS) > by
     newest = from_iso(slot_of(task, latest_key(task, by), now=now).due_at)
     return newest <= since

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from .clock import from_iso, iso
-from .pings import OUTBOX, WHOLE, Ping, body_of, key_of
+from .pings import KINDS, OUTBOX, WHOLE, Ping, body_of, key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,11 +142,16 @@ class PingBook:
         )
         taken = []
         for key, run_id, created_at in rows:
-            task, _, kind = key.split(" ")
-            if kind == "start" or not self.pings.of(task):
+            task, _, kind = key.split(" ") if key.count(" ") == 2 else ("", "", "")
+            if kind not in KINDS:
+                self._park(key, "it is no ping; the outbox of this name is that of pings now")
+            elif kind == "start" or not self.pings.of(task):
                 self._remove(key)
             elif not 0 <= _age(now, created_at) <= FRESH_SECONDS:
-                self._drop(key, is_last_word=(task, kind) == (WHOLE, "fail"))
+                if (task, kind) == (WHOLE, "fail"):  # kept: until one succeeds nobody may say that all is well
+                    self._park(key, "it could not be sent within an hour")
+                else:
+                    self._remove(key)
                 what = f"a ping ({kind}) about {_named(task)} could not be sent within an hour; it is dropped"
                 self._log.info("ping.dropped", what)
             else:
@@ -216,17 +221,10 @@ class PingBook:
     def _remove(self, key: str) -> None:
         self.db.run("DELETE FROM outbox WHERE outbox = ? AND key = ? AND status <> 'sent'", (OUTBOX, key))
 
-    def _drop(self, key: str, *, is_last_word: bool) -> None:
-        """Give up a ping that is too old. The failure of an invocation is kept, parked: until a later one succeeds
-        nobody may say that all is well.
-        """
-        if not is_last_word:
-            self._remove(key)
-            return
+    def _park(self, key: str, why: str) -> None:
         self.db.run(
-            "UPDATE outbox SET status = 'parked', error = 'it could not be sent within an hour', changed_at = ?"
-            " WHERE outbox = ? AND key = ?",
-            (self.db.now(), OUTBOX, key),
+            "UPDATE outbox SET status = 'parked', error = ?, changed_at = ? WHERE outbox = ? AND key = ?",
+            (why, self.db.now(), OUTBOX, key),
         )
 
     def _until(self) -> str:
