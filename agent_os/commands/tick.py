@@ -214,12 +214,20 @@ def _written_at(path: str, now: datetime) -> str:
 
 
 def has_mail(home: Home, setup: Setup) -> bool:
-    """Whether a message waits whose time has come."""
-    if not setup.outboxes:
+    """Whether a message waits whose time has come, a ping too, or it is time to say that all is well."""
+    if not (setup.outboxes or setup.pings):
         return False
     from ..core.journal import Journal
 
-    return bool(Journal(home.store().db).outboxes_due() & set(setup.outboxes))
+    db = home.store().db
+    due = Journal(db).outboxes_due()
+    if setup.pings:
+        from ..core.ping_book import is_silent
+        from ..core.pings import OUTBOX
+
+        if OUTBOX in due or is_silent(db, setup.pings):
+            return True
+    return bool(due & set(setup.outboxes))
 
 
 def run(  # noqa: PLR0913 (what a tick knows, by name)
