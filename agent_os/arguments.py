@@ -47,6 +47,7 @@ VERBS = {
     "diff": "what has changed between two days of knowledge: restated days, old and new",
     "doctor": "is everything in order, and what to do where it is not",
     "vacuum": "forget old runs now (AGENT_OS_RETENTION_DAYS), and give their room back to the disk",
+    "schedule": "what the operating system starts by the clock; `schedule import crontab` takes in what is there",
     "config": "every setting and where it comes from",
     "demo": "the whole thing on invented data, in ten seconds, without a key",
     "self-check": "whether this file is whole",

@@ -86,7 +86,8 @@ class _Reading:
 
     def _add(self, number: int, line: str) -> None:
         entry = Entry(f"line {number}")
-        entry.doc = " ".join(filter(None, self._comments))
+        entry.handle = str(number)
+        entry.doc = _documentation(self._comments)
         self.found.entries.append(entry)
         if line.endswith("\r"):
             entry.remarks.append("the line ends in a carriage return, which is left out")
@@ -113,16 +114,19 @@ class _Reading:
         if zone != LOCAL:
             entry.remarks.append("CRON_TZ is taken as its time zone, though some crons (Debian's) do not know it")
         if times.lower() == "@reboot":
+            entry.has_time = False
             entry.refusals.append("@reboot is no time: a task is due by the clock; leave the line where it is")
         elif not times:
-            entry.refusals.append("it cannot be read: it is neither an entry (five fields and a command) nor NAME=value")
+            entry.refusals.append("it cannot be read: neither five fields and a command nor NAME=value")
         else:
             entry.schedule(_NAMES.get(times.lower(), times), zone=zone)
 
     def _environment(self, entry: Entry) -> None:
         """What cron sets for each command: what stands above it, and the folder it starts in."""
         for name, value in self._variables.items():
-            if name not in _OF_CRON:
+            if name == "RANDOM_DELAY" and value.isdigit() and int(value):
+                entry.options["jitter"] = f"{int(value)}m"
+            elif name not in _OF_CRON:
                 entry.set_env(name, value)
         entry.cwd = self._variables.get("HOME") or "~"
 
@@ -143,7 +147,23 @@ class _Reading:
             entry.words = (shell, "-c", command)
 
 
-_OF_CRON = ("MAILTO", "MAILFROM", "CONTENT_TYPE", "CONTENT_TRANSFER_ENCODING", "CRON_TZ", "LOGNAME", "USER")
+_OF_CRON = (
+    "MAILTO",
+    "MAILFROM",
+    "CONTENT_TYPE",
+    "CONTENT_TRANSFER_ENCODING",
+    "CRON_TZ",
+    "LOGNAME",
+    "USER",
+    "RANDOM_DELAY",
+)
+
+
+def _documentation(comments: list[str]) -> str:
+    """What the comments right above an entry say of it; the legend that crontabs come with says nothing."""
+    if any(comment.startswith(("|", ".--")) or "dom mon dow" in comment for comment in comments):
+        return ""
+    return " ".join(filter(None, comments))
 
 
 def _is_put_away(comment: str) -> bool:

@@ -29,8 +29,8 @@ _OF_SHELLS = frozenset(
 _PASSED_OVER = frozenset(
     (
         *(".", ":", "[", "[[", "case", "cd", "chmod", "date", "done", "echo", "elif", "esac", "exit", "export"),
-        *("false", "fi", "for", "mkdir", "printf", "read", "set", "sleep", "source", "test", "true", "ulimit", "umask", "until"),
-        *("wait", "while", "}"),
+        *("false", "fi", "for", "mkdir", "printf", "read", "set", "sleep", "source", "test", "true", "ulimit"),
+        *("umask", "until", "wait", "while", "}"),
     )
 )  # what does not say what a line is for
 _WRAPPERS = {
@@ -51,7 +51,9 @@ class Entry:
     """
 
     def __init__(self, where: str) -> None:
-        self.where = where  # "line 12", "backup.timer": for people, and for `--take-over`
+        self.where = where  # "line 12", "backup.timer": for people
+        self.handle = ""  # what its scheduler knows it by: the number of a line, a unit, a label
+        self.has_time = True  # False: what starts it is no time, and nobody expects it to be taken over
         self.name = ""
         self.doc = ""
         self.schedules: list[str] = []
