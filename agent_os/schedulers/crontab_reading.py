@@ -76,7 +76,7 @@ class _Reading:
         self._variables[name] = value
         if name == "MAILTO":
             whom = f"mail to {value}" if value else "no mail"
-            says = "here `history` and `show` keep what a task says, `watch` and ping = URL tell when one fails"
+            says = "here `show` has what a task says, and `watch` or ping = URL tell of failures"
             self.found.remarks.append(f"line {number}: MAILTO: {whom}; {says}")
         elif name in ("LOGNAME", "USER"):
             self.found.remarks.append(f"line {number}: {name} is not cron's to set; left out")

@@ -39,7 +39,17 @@ _WRAPPERS = {
     **dict.fromkeys(("caffeinate", "if", "then", "do", "else", "!", "{", "systemd-cat", "stdbuf", "unbuffer"), 0),
     **dict.fromkeys(("timeout", "flock", "chroot", "su", "runuser"), 1),
 }  # program -> how many words of its own follow its options
-_WITH_VALUE = {"-n", "-c", "-u", "-k", "-s", "-w", "-E", "-t", "-g", "-p"}  # options of those that take a word
+_WITH_VALUE = {
+    "env": "-u",
+    "flock": "-w -E",
+    "ionice": "-c -n -p",
+    "nice": "-n",
+    "runuser": "-u -g",
+    "sudo": "-u -g",
+    "systemd-cat": "-t -p",
+    "time": "-o -f",
+    "timeout": "-k -s",
+}  # options of those that take a word
 _RUN_SCRIPTS = ("python", "perl", "ruby", "node", "php", "bash", "sh", "zsh", "dash", "ksh", "fish", "Rscript", "pwsh")
 _ENDINGS = (".sh", ".bash", ".py", ".pl", ".rb", ".js", ".php", ".exe", ".bat", ".r", ".R")
 
@@ -243,7 +253,7 @@ def _telling(words: Sequence[str]) -> str:
         if set(word) <= set("<>"):  # a redirection and its file
             left[:1] = []
         elif base in _WRAPPERS:
-            _drop_options(left, _WRAPPERS[base])
+            _drop_options(left, base)
         elif word in _PASSED_OVER:
             return ""
         elif base.rstrip("0123456789.").lower() in {name.lower() for name in _RUN_SCRIPTS}:
@@ -253,10 +263,11 @@ def _telling(words: Sequence[str]) -> str:
     return ""
 
 
-def _drop_options(words: list[str], own: int) -> None:
+def _drop_options(words: list[str], wrapper: str) -> None:
+    own = _WRAPPERS[wrapper]
     while words and words[0].startswith("-"):
         option = words.pop(0)
-        if option in _WITH_VALUE and words:
+        if option in _WITH_VALUE.get(wrapper, "").split() and words:
             words.pop(0)
     while words and "=" in words[0]:
         words.pop(0)

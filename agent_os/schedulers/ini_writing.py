@@ -85,6 +85,8 @@ def _section(name: str, entry: Entry, *, schedule: str, settings: dict[str, str]
         options["command"] = entry.script
     else:
         words = ("/bin/sh", "-c", entry.script) if entry.script else _readable(entry.words, entry.cwd)
+        if others and "=" in words[0]:  # which env would take for a variable
+            words = (*_RUN_AS_IT_IS, *words)
         options["command"] = command_of(("/usr/bin/env", *others, *words) if others else words)
     options["cwd"] = entry.cwd
     options.update(entry.options)
