@@ -182,7 +182,7 @@ def test_only_the_lines_that_are_taken_over_change():
 
 UGLY = r"""# m h dom mon dow command
 SHELL=/bin/bash
-MAILTO="ann@example.com"
+MAILTO="ann"
 PATH = /usr/local/bin:/usr/bin:/bin
 BACKUP_TOKEN='s3cr3t value'
 
@@ -212,7 +212,7 @@ nonsense here
 0 5 * * 7 tar czf '/b/a b.tgz' "x y"
 """
 
-GOLDEN = r"""# line 3: MAILTO: mail to ann@example.com; here `show` has what a task says, and `watch` or ping = URL tell of failures
+GOLDEN = r"""# line 3: MAILTO: mail to ann; here `show` has what a task says, and `watch` or ping = URL tell of failures
 # to do: put BACKUP_TOKEN=... into .env; its value is not shown here
 # to do: put API_KEY=... into .env; its value is not shown here
 

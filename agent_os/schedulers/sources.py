@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
         def put_out(self, entries: Sequence[Entry], *, keep: Keep) -> None: ...
 
-        def undo(self) -> None: ...
+        def undo(self) -> None: ...  # goes on where it fails, and raises ConfigError in the end
 
 
 PATIENCE_SECONDS = 60.0
@@ -175,8 +175,7 @@ class Systemd:
 
     def undo(self) -> None:
         """Enable and start them again."""
-        while self._stopped:
-            self._machine.need(["systemctl", "--user", "enable", "--now", self._stopped.pop()])
+        _each(self._stopped, lambda unit: self._machine.need(["systemctl", "--user", "enable", "--now", unit]))
 
     def _read(self, found: Found, scope: str, *, is_all: bool) -> None:
         left_out = []
@@ -249,11 +248,12 @@ class Launchd:
 
     def undo(self) -> None:
         """Enable and load them again."""
-        while self._stopped:
-            label = self._stopped.pop()
-            self._machine.need(["launchctl", "enable", f"{self._domain}/{label}"])
-            if self._machine.ask(["launchctl", "print", f"{self._domain}/{label}"])[0]:
-                self._machine.need(["launchctl", "bootstrap", self._domain, self._paths[label]])
+        _each(self._stopped, self._start)
+
+    def _start(self, label: str) -> None:
+        self._machine.need(["launchctl", "enable", f"{self._domain}/{label}"])
+        if self._machine.ask(["launchctl", "print", f"{self._domain}/{label}"])[0]:
+            self._machine.need(["launchctl", "bootstrap", self._domain, self._paths[label]])
 
     def _disabled(self) -> set[str]:
         _, output, _ = self._machine.ask(["launchctl", "print-disabled", self._domain])
@@ -262,6 +262,18 @@ class Launchd:
 
 
 SOURCES: dict[str, Callable[[Machine], Source]] = {"crontab": Crontab, "systemd": Systemd, "launchd": Launchd}
+
+
+def _each(names: list[str], undo: Callable[[str], object]) -> None:
+    """Undo all of them, the last first, whichever fails. Raises ConfigError for those that did."""
+    failures = []
+    while names:
+        try:
+            undo(names.pop())
+        except ConfigError as error:
+            failures.append(error.message)
+    if failures:
+        raise ConfigError("; ".join(failures))
 
 
 def _text(content: bytes) -> str:

@@ -73,16 +73,23 @@ def take_over(sections: Sequence[Section], source: Source, settings: Settings, *
 
 
 def _undo(source: Source, path: str, before: Optional[bytes], error: BaseException) -> None:
-    """Everything as it was; what cannot be undone is said together with what went wrong."""
-    try:
-        source.undo()
+    """Everything as it was, as far as it can be; what cannot is said together with what went wrong."""
+
+    def put_back() -> None:
         if before is None:
             os.unlink(path)
         else:
             _write(path, before)
-    except (AgentOSError, OSError) as failure:
-        what = f"{error}; and then it could not be undone: {failure}"
-        raise ConfigError(what, hint=f"look at the scheduler and at {path}: a task may be in both") from error
+
+    failures = []
+    for step in (source.undo, put_back):
+        try:
+            step()
+        except (AgentOSError, OSError) as failure:
+            failures.append(str(failure))
+    if failures:
+        what = f"{error}; and then not all of it could be undone: {'; '.join(failures)}"
+        raise ConfigError(what, hint=f"look at the scheduler and at {path}") from error
 
 
 def _added(before: bytes, sections: Sequence[Section]) -> bytes:
