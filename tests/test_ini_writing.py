@@ -41,7 +41,7 @@ def written(*entries, taken=()):
 def read_back(text):
     """The tasks of an agent_os.ini with this text, without faults."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "agent_os.ini").write_text(text, encoding="utf-8", newline="")
+        Path(folder, "agent_os.ini").write_bytes(text.encode("utf-8"))
         tasks = ini.tasks_of(config.load(home=folder, environ={"HOME": "/home/ann"}))
     assert [fault for task in tasks for fault in task.faults] == []
     return tasks

@@ -16,10 +16,10 @@ from agent_os.core.cron import Schedule
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="schedulers of POSIX systems")
 
 
-def knows(text, zone="UTC"):
+def knows(*words):
     """Whether schedules know this already."""
     try:
-        Schedule(text, zone)
+        Schedule(*words)
     except ValueError:
         return False
     return True
