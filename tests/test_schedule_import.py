@@ -244,6 +244,34 @@ def test_a_secret_is_never_printed(house, crontab):
         assert "hush" not in answer.out + answer.err
 
 
+def test_all_has_the_crontabs_of_the_system_too(house, crontab, tmp_path, monkeypatch):
+    """Those that cron takes for one, with the user in front of each command."""
+    from agent_os.schedulers import sources
+
+    folder = tmp_path / "cron.d"
+    folder.mkdir()
+    for name in ("backup", "backup.dpkg-old", ".placeholder"):
+        (folder / name).write_text("CRON_TZ=UTC\n0 4 * * * root /opt/backup\n")
+    monkeypatch.setattr(sources, "_CRON_D", str(folder))
+    monkeypatch.setattr(sources, "_CRONTAB", str(tmp_path / "none"))
+    monkeypatch.setenv("LOGNAME", "ann")
+    crontab.write("crontab", "")
+    out = house.run("schedule", "import", "crontab", "--all").out
+    assert f"# {folder / 'backup'} line 2\n" in out
+    assert "there it runs as root" in out
+    assert out.count("command = /opt/backup\n") == 1
+
+
+def test_schedulers_are_not_told_secrets(house, crontab, monkeypatch):
+    """They need none."""
+    monkeypatch.setenv("NAS_TOKEN", "hush")
+    monkeypatch.setenv("NAS_NAME", "attic")
+    crontab.install("crontab", "write('environ', ' '.join(os.environ).encode()); refuse('no crontab for ann')")
+    assert house.run("schedule", "import", "crontab").code == 0
+    assert "NAS_NAME" in crontab.read("environ").split()
+    assert "NAS_TOKEN" not in crontab.read("environ").split()
+
+
 WRONG = [
     pytest.param(["schedule", "import"], "needs a source", id="no-source"),
     pytest.param(["schedule", "import", "anacron"], "no source 'anacron'", id="unknown-source"),
@@ -360,7 +388,7 @@ def test_a_crontab_that_cannot_be_written_leaves_everything_as_it_was(before, ho
     assert (answer.code, answer.out) == (3, "")
     assert "crontab - failed (4): it is broken today" in answer.err
     assert crontab.read("crontab") == TABLE
-    assert files_of(house).get("agent_os.ini") == before
+    assert files_of(house) == ({"agent_os.ini": before} if before else {})
 
 
 def test_a_crontab_that_is_changed_meanwhile_is_not_overwritten(house, crontab):
@@ -369,7 +397,8 @@ def test_a_crontab_that_is_changed_meanwhile_is_not_overwritten(house, crontab):
     answer = house.run("schedule", "import", "crontab", "--take-over")
     assert answer.code == 3
     assert "was changed meanwhile" in answer.err
-    assert "agent_os.ini" not in files_of(house)
+    assert crontab.read("crontab") == TABLE + "@daily z\n"
+    assert files_of(house) == {}
 
 
 def test_an_ini_with_a_fault_is_not_added_to(house, crontab):

@@ -9,7 +9,7 @@ import os
 
 from ..core.errors import ConfigError
 from . import crontab_reading, launchd_reading, unit_reading
-from .entries import Found
+from .entries import Found, tells_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class Machine:
         """Run one of the system's programs: exit code, output, and what it complained of in one line."""
         import subprocess
 
-        environ = {**self.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat"}
+        kept = {name: value for name, value in self.environ.items() if not tells_secret(name)}
+        environ = {**kept, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat"}
         try:
             done = subprocess.run(  # noqa: S603 (programs of the system, our own words)
                 list(words), input=given, stdin=None if given is not None else subprocess.DEVNULL, env=environ,
@@ -97,6 +98,7 @@ class Crontab:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._before = b""
+        self._after: Optional[bytes] = None  # what we have written
 
     def found(self, *, is_all: bool) -> Found:
         """Every entry."""
@@ -119,16 +121,20 @@ class Crontab:
     def put_out(self, entries: Sequence[Entry], *, keep: Keep) -> None:
         """Make comments of these lines; all others stay byte for byte. The crontab before it is kept."""
         lines = {int(entry.handle) for entry in entries}
-        after = crontab_reading.put_out_of_force(_text(self._before), lines)
+        text = crontab_reading.put_out_of_force(_text(self._before), lines)
         keep("crontab", self._before)
         if self._content() != self._before:
             raise ConfigError("the crontab was changed meanwhile", hint="start again")
-        self._machine.need(["crontab", "-"], given=after.encode("utf-8", "surrogateescape"))
+        self._after = text.encode("utf-8", "surrogateescape")
+        self._machine.need(["crontab", "-"], given=self._after)
 
     def undo(self) -> None:
-        """Put the crontab back as it was, if it is not."""
-        if self._content() != self._before:
+        """Put the crontab back as it was, if it is as we have made it: what someone else has written stays."""
+        content = self._content()
+        if content == self._after:
             self._machine.need(["crontab", "-"], given=self._before)
+        elif self._after is not None and content != self._before:
+            raise ConfigError("the crontab was changed meanwhile, and still has lines that begin with # taken over")
 
     def _content(self) -> bytes:
         code, output, said = self._machine.ask(["crontab", "-l"])

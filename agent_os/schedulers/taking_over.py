@@ -68,6 +68,8 @@ def take_over(sections: Sequence[Section], source: Source, settings: Settings, *
         source.put_out(entries, keep=keep)
     except BaseException as error:
         _undo(source, path, before, error)
+        for place in kept:
+            os.unlink(place)
         raise
     return kept
 
