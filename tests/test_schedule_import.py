@@ -487,6 +487,21 @@ def test_a_unit_file_is_read_with_its_service(house, tmp_path):
     assert "[task:task]" in house.run("schedule", "import", "systemd", "--file", str(tmp_path / "both")).out
 
 
+def test_units_are_found_where_no_manager_runs(house, systemd, monkeypatch, tmp_path):
+    """`systemctl cat` needs one; the files do not. What was added to a unit counts."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    units = tmp_path / "systemd" / "user"
+    (units / "a.timer.d").mkdir(parents=True)
+    (units / "a.timer").write_text("[Timer]\nOnCalendar=6:00 UTC\n")
+    (units / "a.timer.d" / "more.conf").write_text("[Timer]\nOnCalendar=\nOnCalendar=7:00 UTC\n")
+    (units / "a.service").write_text(SERVICE)
+    systemd.write("broken", "cat")
+    out = house.run("schedule", "import", "systemd").out
+    assert "schedule = 0 7 * * *" in out
+    assert "schedule = 0 6 * * *" not in out
+    assert "# b.timer is left out" in out
+
+
 @LOCAL
 def test_a_timer_without_a_zone_keeps_to_the_machines(house, systemd):
     """As systemd does."""

@@ -39,6 +39,7 @@ _CRONTAB, _CRON_D = "/etc/crontab", "/etc/cron.d"
 _NO_CRONTAB = ("no crontab for", "no such file or directory")  # the second: busybox
 _OURS = "agent-os-"
 _OF_DISTRIBUTION = ("/usr/lib/", "/lib/", "/usr/local/lib/", "/run/")
+_UNIT_FOLDERS = ("/etc/systemd", "/usr/lib/systemd", "/lib/systemd")
 _ENABLED = ("enabled", "enabled-runtime")
 
 
@@ -186,17 +187,16 @@ class Systemd:
     def _read(self, found: Found, scope: str, *, is_all: bool) -> None:
         left_out = []
         for name in self._names(scope):
-            code, output, said = self._machine.ask(["systemctl", scope, "cat", "--no-pager", name])
-            timer = _text(output)
-            if code:
-                found.remarks.append(f"{name} is left out: systemctl cat failed ({code}): {said}")
-            elif name.startswith(_OURS):
+            timer = "" if name.startswith(_OURS) else self._unit(scope, name)
+            if timer is None:
+                found.remarks.append(f"{name} is left out: neither systemctl cat nor the folders of units have it")
+            elif not timer:
                 continue
             elif timer.lstrip("# ").startswith(_OF_DISTRIBUTION) and not is_all:
                 left_out.append(name)
             else:
                 known = self._machine.specifiers(is_system=scope == "--system")
-                service = self._service(scope, unit_reading.service_of(name, timer))
+                service = self._unit(scope, unit_reading.service_of(name, timer))
                 found.entries.append(unit_reading.read(name, timer, service, known=known))
         if left_out:
             found.remarks.append(f"timers of the distribution are left out (--all has them): {', '.join(left_out)}")
@@ -206,9 +206,24 @@ class Systemd:
         rows = [line.split() for line in _text(self._machine.need(words)).splitlines()]
         return [row[0] for row in rows if len(row) > 1 and row[1] in _ENABLED]
 
-    def _service(self, scope: str, name: str) -> Optional[str]:
+    def _unit(self, scope: str, name: str) -> Optional[str]:
+        """The text of a unit with what was added to it, headed by where it lies; also where no manager is running."""
         code, output, _ = self._machine.ask(["systemctl", scope, "cat", "--no-pager", name])
-        return None if code else _text(output)
+        if not code:
+            return _text(output)
+        folders = [os.path.join(folder, scope[2:]) for folder in _UNIT_FOLDERS]
+        if scope == "--user":
+            settings = self._machine.environ.get("XDG_CONFIG_HOME") or os.path.join(self._machine.folder, ".config")
+            folders.insert(0, os.path.join(settings, "systemd", "user"))
+        stem, dot, kind = name.rpartition(".")
+        head, at, _ = stem.partition("@")
+        names = [name, f"{head}@{dot}{kind}"] if at else [name]
+        paths = [os.path.join(folder, each) for each in names for folder in folders]
+        first = next(filter(os.path.isfile, paths), None)
+        if first is None:
+            return None
+        added = sorted(path for each in paths for path in _files_in(f"{each}.d", ".conf"))
+        return "".join(f"# {path}\n{_text(_read_file(path))}\n" for path in (first, *added))
 
 
 class Launchd:
@@ -228,7 +243,7 @@ class Launchd:
         disabled = self._disabled()
         folders = [os.path.join(self._machine.folder, "Library", "LaunchAgents")]
         folders += ["/Library/LaunchAgents", "/Library/LaunchDaemons"] if is_all else []
-        for path in (path for folder in folders for path in _plists(folder)):
+        for path in (path for folder in folders for path in _files_in(folder, ".plist")):
             entry = launchd_reading.read(_read_file(path), where=os.path.basename(path))
             if entry.handle in disabled or entry.handle.startswith("com.agent-os."):
                 continue
@@ -305,9 +320,9 @@ def _system_crontabs() -> Iterator[str]:
             yield os.path.join(_CRON_D, name)
 
 
-def _plists(folder: str) -> list[str]:
+def _files_in(folder: str, ending: str) -> list[str]:
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    return [os.path.join(folder, name) for name in names if name.endswith(".plist")]
+    return [os.path.join(folder, name) for name in names if name.endswith(ending)]
 
 
 def _user_of(uid: int) -> str:
