@@ -67,7 +67,7 @@ def test_specifiers_are_filled_in_or_refused():
 COMMANDS = [
     pytest.param("/x a 'b c'", ("/x", "a", "b c"), "", id="plain"),
     pytest.param("/x $$HOME 5%%", ("/x", "$HOME", "5%"), "", id="escaped-dollar-and-percent"),
-    pytest.param("/x a$B", (), "/x a'$'B", id="a-dollar-inside-a-word-is-one"),
+    pytest.param("/x a$B", (), "/x 'a$B'", id="a-dollar-inside-a-word-is-one"),
     pytest.param(":/x $A", ("/x", "$A"), "", id="nothing-is-filled-in"),
     pytest.param("/x ${A}/b $B", (), 'set -f; /x "${A}"/b $B', id="variables"),
     pytest.param("-/x a", (), "{ /x a || :; }", id="may-fail"),

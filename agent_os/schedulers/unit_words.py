@@ -181,19 +181,15 @@ def _shell(word: str) -> str:
 
     if word.startswith("$") and word[1:].isidentifier():
         return word
-    parts: list[str] = []
-    left = word
+    said, plain, left = "", "", word
     while left:
         head, dollar, rest = left.partition("$")
         name, brace, after = rest[1:].partition("}") if rest.startswith("{") else ("", "", "")
-        parts += [shlex.quote(head)] if head else []
-        if rest.startswith("$"):
-            parts.append("'$'")
-            left = rest[1:]
-        elif brace and name.isidentifier():
-            parts.append(f'"${{{name}}}"')
-            left = after
+        plain += head
+        if brace and name.isidentifier():
+            said += (shlex.quote(plain) if plain else "") + f'"${{{name}}}"'
+            plain, left = "", after
         else:
-            parts += ["'$'"] if dollar else []
-            left = rest
-    return "".join(parts) or "''"
+            plain += dollar
+            left = rest[1:] if rest.startswith("$") else rest
+    return said + (shlex.quote(plain) if plain or not said else "")
