@@ -411,6 +411,18 @@ def test_an_ini_with_a_fault_is_not_added_to(house, crontab):
     assert list(files_of(house)) == ["agent_os.ini"]
 
 
+def test_an_ini_that_could_not_be_read_afterwards_is_not_written(house, crontab):
+    """The sections are read in the file that they would be in, before anything changes."""
+    house.ini("# " + "x" * 999_900 + "\n")
+    answer = house.run("schedule", "import", "crontab", "--take-over")
+    assert answer.code == 3
+    assert (
+        f"with these tasks, {house.home / 'agent_os.ini'} is larger than a megabyte; nothing was changed" in answer.err
+    )
+    assert crontab.read("crontab") == TABLE
+    assert list(files_of(house)) == ["agent_os.ini"]
+
+
 def test_an_ini_that_is_a_link_is_left_alone(house, crontab, tmp_path):
     """Where it leads is not ours."""
     (tmp_path / "elsewhere").write_text("")

@@ -9,7 +9,7 @@ import os
 
 from ..core import files, ini, ini_file
 from ..core.config import Settings
-from ..core.errors import AgentOSError, ConfigError
+from ..core.errors import AgentOSError, ConfigError, os_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +33,18 @@ def check(sections: Sequence[Section], settings: Settings, text: bytes) -> None:
     import tempfile
 
     names = {section.name for section in sections}
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, ini_file.NAME)
-        with open(path, "wb") as file:
-            file.write(text)
-        found = ini_file.read(path)
+    path = os.path.join(settings.home, ini_file.NAME)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            draft = os.path.join(folder, ini_file.NAME)
+            with open(draft, "wb") as file:
+                file.write(text)
+            found = ini_file.read(draft)
+    except OSError as error:
+        raise os_failure(f"looking {path} over before it is changed", error) from error
+    except ConfigError as error:
+        what = f"with these tasks, {error.message.replace(draft, path)}"
+        raise ConfigError(what, hint="nothing was changed") from error
     read = Settings(settings.home, [("environment", settings.environment())], sections=found)
     faults = [fault for task in ini.tasks_of(read) if task.name in names for fault in task.faults]
     if faults:

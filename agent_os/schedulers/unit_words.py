@@ -191,5 +191,5 @@ def _shell(word: str) -> str:
             plain, left = "", after
         else:
             plain += dollar
-            left = rest[1:] if rest.startswith("$") else rest
+            left = rest.removeprefix("$")  # two are one
     return said + (shlex.quote(plain) if plain or not said else "")
