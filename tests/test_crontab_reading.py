@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from agent_os.core import ini_file
 from agent_os.schedulers.crontab_reading import TAKEN, put_out_of_force, read
 from agent_os.schedulers.ini_writing import Written
 
@@ -178,6 +183,53 @@ def test_only_the_lines_that_are_taken_over_change():
     assert put_out_of_force(text, {3, 4}) == f"# a\r\n\n{TAKEN}@daily x\n{TAKEN} \t@hourly y %\n@reboot z"
     assert put_out_of_force(text, set()) == text
     assert [entry.where for entry in read(put_out_of_force(text, {3, 4})).entries] == ["line 5"]
+
+
+TOKENS = [
+    "*",
+    "5",
+    "*/5",
+    "@daily",
+    "@reboot",
+    "X",
+    "=",
+    "'",
+    '"',
+    "%",
+    "\\%",
+    "\\",
+    "#",
+    ";",
+    "\n",
+    "\n",
+    " ",
+    " ",
+    "\t",
+    "\r",
+]
+TOKENS += [
+    "* * * * *",
+    "SHELL=/bin/bash\n",
+    "HOME=",
+    "CRON_TZ=UTC\n",
+    "NAS_TOKEN=x",
+    "[task:x]",
+    "# BEGIN agent_os",
+    "\0",
+]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=25).map("".join))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_crontab_holds_is_a_section_or_a_reason(text):
+    """No line is lost, nothing fails, and what is written can be read."""
+    found = read(text)
+    result = Written(found, ())
+    assert len(result.sections) + len(result.left) == len(found.entries)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "agent_os.ini")
+        path.write_bytes(result.text().encode())
+        assert list(ini_file.read(str(path))) == [f"task:{section.name}" for section in result.sections]
 
 
 UGLY = r"""# m h dom mon dow command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import plistlib
@@ -233,6 +234,12 @@ def test_a_file_is_read_where_it_lies(house, tmp_path):
     answer = house.run("schedule", "import", "crontab", "--file", str(tmp_path / "none"))
     assert (answer.code, answer.out) == (3, "")
     assert "none: No such file" in answer.err
+
+
+def test_standard_input_is_a_file_too(house, monkeypatch):
+    """For what lies on another machine."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TABLE.encode())))
+    assert house.run("schedule", "import", "crontab", "--file", "-").out.endswith(SECTIONS)
 
 
 def test_a_secret_is_never_printed(house, crontab):
