@@ -339,6 +339,14 @@ def test_lines_are_taken_over_once(house, crontab):
     assert crontab.read("crontab") == AFTER
 
 
+def test_a_dry_run_only_says_what_would_be_done(house, crontab):
+    """It reads and checks, and changes nothing."""
+    answer = house.run("schedule", "import", "crontab", "--take-over", "--dry-run")
+    assert answer.code == 0
+    assert "echo: would be taken over from line 4, 30 2 * * *" in answer.out
+    assert (crontab.read("crontab"), files_of(house)) == (TABLE, {})
+
+
 def test_what_was_taken_over_runs(house, crontab, monkeypatch):
     """The task does what the line did."""
     monkeypatch.setenv("HOME", str(house.home))

@@ -13,6 +13,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     from . import schedule_import
 
     parser.add_argument("words", nargs="*", metavar="import SOURCE", help="what to do")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     schedule_import.add_arguments(parser)
 
 

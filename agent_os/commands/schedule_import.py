@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..schedulers.ini_writing import Section, Written
     from ..schedulers.sources import Source
 
-USAGE = "schedule import crontab|systemd|launchd [--file FILE] [--all] [--take-over]"
+USAGE = "schedule import crontab|systemd|launchd [--file FILE] [--all] [--take-over [--dry-run]]"
 _STEPS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)  # minutes that `schedule install --every` takes
 
 
@@ -107,13 +107,17 @@ def _step(sections: list[Section]) -> int:
 
 def _take_over(args: Any, home: Home, source: Source, written: Written) -> int:
     """All that can be; the others stay where they are, each with its reason."""
-    from ..schedulers.taking_over import blocked, take_over
+    from ..schedulers.taking_over import blocked, look_over, take_over
 
     whys = {id(section.entry): why for section in written.sections if (why := blocked(section, home.settings))}
     sections = [section for section in written.sections if id(section.entry) not in whys]
     stay = [*written.left]
     stay += [(each.entry, whys.pop(id(each.entry))) for each in written.sections if id(each.entry) in whys]
-    kept = take_over(sections, source, home.settings, now=args.clock.now()) if sections else []
+    kept: list[str] = []
+    if sections and args.dry_run:
+        look_over(sections, home.settings)
+    elif sections:
+        kept = take_over(sections, source, home.settings, now=args.clock.now())
     for entry, why in stay:
         tell = home.log.warning if entry.has_time else home.log.info
         tell("schedule.stays", f"{entry.where} ({entry.name or 'no command'}) stays where it is: {why}")
@@ -124,10 +128,12 @@ def _take_over(args: Any, home: Home, source: Source, written: Written) -> int:
 
 def _tell(args: Any, sections: list[Section], kept: list[str], *, title: str) -> None:
     if args.json:
-        emit_json({"taken_over": [_facts(section) for section in sections], "kept": kept})
+        facts = [_facts(section) for section in sections]
+        emit_json({"taken_over": facts, "kept": kept, "dry_run": args.dry_run})
         return
+    done = "would be taken over" if args.dry_run else "taken over"
     for section in sections:
-        emit(f"{section.name}: taken over from {section.entry.where}, {section.options['schedule']}")
+        emit(f"{section.name}: {done} from {section.entry.where}, {section.options['schedule']}")
     for path in kept:
         emit(f"kept as it was: {path}")
     if not sections:

@@ -51,15 +51,21 @@ def check(sections: Sequence[Section], settings: Settings, text: bytes) -> None:
         raise ConfigError("; ".join(faults), hint="nothing was changed; print it without --take-over, and correct it")
 
 
+def look_over(sections: Sequence[Section], settings: Settings) -> tuple[Optional[bytes], bytes]:
+    """What agent_os.ini holds, None where it is not there, and what it would hold, which was checked."""
+    before = _content(os.path.join(settings.home, ini_file.NAME))
+    text = (before or b"") + _added(before or b"", sections)
+    check(sections, settings, text)
+    return before, text
+
+
 def take_over(sections: Sequence[Section], source: Source, settings: Settings, *, now: datetime) -> list[str]:
     """Put sections into agent_os.ini and their entries out of force. The paths of what was kept of before.
 
     Raises ConfigError, or one of the errors of a file, and then nothing is changed.
     """
     path = os.path.join(settings.home, ini_file.NAME)
-    before = _content(path)
-    text = (before or b"") + _added(before or b"", sections)
-    check(sections, settings, text)
+    before, text = look_over(sections, settings)
     kept: list[str] = []
 
     def keep(name: str, content: bytes) -> None:
