@@ -402,3 +402,22 @@ def test_a_code_for_skipped_is_none_that_means_something_else(home: AppHome, cod
     """It is one that neither we nor a shell use."""
     declare(home, HOURLY)
     assert home.run("--task", "hourly", f"--exit-skipped={code}", app=False).code == 2
+
+
+def test_what_is_declared_counts_from_the_installation_on(
+    home: AppHome, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed at ten past nine, looked at from ten past eleven on: the hours in between were due."""
+    tools = tmp_path_factory.mktemp("tools")
+    table = tools / "table"
+    fake = tools / "crontab"
+    fake.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table}; else cat > {table}; fi\n', encoding="utf-8")
+    fake.chmod(0o755)
+    table.write_text("", encoding="utf-8")
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    declare(home, HOURLY)
+    answer = home.run("schedule", "install", "--backend", "cron", app=False)
+    assert answer.code == 0, answer.err
+    hours(home, 2)
+    tick(home)
+    assert [key for key, _ in slots(home)] == ["2026-11-22T10:00Z", "2026-11-22T11:00Z"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json, work_done
+from . import emit, emit_json, schedule_import, work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,16 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="only print what would be done; nothing is changed")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    if of_import := _importing():
-        of_import.add_arguments(parser)
-
-
-def _importing() -> Any:
-    """The module of `import`, for that word and for the help alone."""
-    try:
-        return __import__(f"{__package__}.schedule_import", fromlist=["execute"])
-    except ModuleNotFoundError:
-        return None
+    schedule_import.add_arguments(parser)
 
 
 def execute(args: Any) -> int:
@@ -68,10 +59,7 @@ def execute(args: Any) -> int:
         if getattr(args, name, None) and name not in TAKES[word]:
             raise UsageError(f"schedule {word} takes no --{name.replace('_', '-')}", hint="`schedule --help` has all")
     if word == "import":
-        module = _importing()
-        if not module:
-            raise UsageError("schedule import is not there yet", hint="`schedule --help` has all")
-        return int(module.execute(args))
+        return schedule_import.execute(args)
     if rest:
         raise UsageError(f"schedule {word} takes no {rest[0][:40]!r}", hint="`schedule --help` has all")
     if args.at is not None and args.every is not None:
@@ -88,9 +76,12 @@ def execute(args: Any) -> int:
 def install(args: Any) -> int:
     """Check everything, then install it and write down what was chosen: both, or neither."""
     from ..schedulers import Undo
+    from ..wiring import setup_of
     from . import schedule_trigger as chosen
+    from .tick import look_of, watcher_of
 
     home = args.open()
+    setup = setup_of(home)  # what a tick would stumble over is said now
     machine = chosen.machine_of(home)
     memory = chosen.remembered(home, renew=not args.dry_run)
     backend = chosen.backend_of(args, machine, memory)
@@ -105,6 +96,7 @@ def install(args: Any) -> int:
         others, _ = chosen.installed(machine, trigger.ident)
         removed = [line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)]
         store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
+        look_of(home, watcher_of(home, setup))  # what is declared counts from now on, not from the first tick
     with work_done():
         _say_installed(args, backend.name, trigger, removed=removed, notes=notes)
     return exits.OK
