@@ -1,4 +1,4 @@
-"""Our schedules as five plain cron fields, for engines that have some cron of their own. Pure.
+"""Our schedules as five plain cron fields, for programs that have some cron of their own. Pure.
 
 Numbers, ranges and `*` mean the same everywhere. What does not is refused with a sentence.
 """
@@ -21,10 +21,10 @@ _HOUR, _DAY = 60, 1440
 
 
 class Dialect:
-    """What some engine's cron can say beyond numbers."""
+    """What some cron can say beyond numbers."""
 
-    def __init__(self, engine: str, *, last_day: str = "", last_weekday: str = "", nth: str = "") -> None:
-        self.engine = engine
+    def __init__(self, name: str, *, last_day: str = "", last_weekday: str = "", nth: str = "") -> None:
+        self.name = name
         self.last_day = last_day
         self.last_weekday = last_weekday  # with {} for the weekday
         self.nth = nth  # with {} for the weekday and its number
@@ -56,10 +56,12 @@ def fields_of(schedule: Schedule, dialect: Dialect) -> str:
     return " ".join(fields)
 
 
-def zone_of(schedule: Schedule, engine: str) -> str:
+def zone_of(schedule: Schedule, dialect: Dialect) -> str:
     """The name of its zone. Raises ValueError for the machine's own: there it is another machine's."""
     if schedule.zone.lower() == "local":
-        raise ValueError(f"{engine} has to be told the zone of {schedule.text!r} by name: write it instead of local")
+        raise ValueError(
+            f"{dialect.name} has to be told the zone of {schedule.text!r} by name: write it instead of timezone = local"
+        )
     return schedule.zone
 
 
@@ -101,7 +103,7 @@ def _weekdays(calendar: Calendar, text: str, dialect: Dialect) -> str:
 
 
 def _cannot(dialect: Dialect, text: str, what: str, instead: str) -> ValueError:
-    return ValueError(f"{dialect.engine} cannot say {text!r} ({what}): take {instead}")
+    return ValueError(f"{dialect.name} cannot say {text!r} ({what}): take {instead}")
 
 
 def _steps(numbers: Sequence[int], count: int) -> str:
