@@ -43,7 +43,7 @@ def execute(args: Any) -> int:
     try:
         texts = _texts(args, entries_of(args.of_tasks, setup.tasks), _call(args, home.settings.home))
     except ValueError as error:
-        raise ConfigError(f"{args.target}: {error}", hint="nothing was printed") from error
+        raise ConfigError(str(error), hint="nothing was printed") from error
     if args.json:
         emit_json(texts)
     else:

@@ -73,7 +73,7 @@ _TASK = """\
         skip_on_exit_code={skipped},
         retries={retries},
         retry_delay=timedelta(seconds={delay}),
-{timeout}    )
+{more}    )
 """
 
 
@@ -81,7 +81,9 @@ def dag_of(entries: Sequence[Entry], call: Call, *, today: str) -> str:
     """The text of the file; its first day is `today`. Raises ValueError with a sentence."""
     schedule = _common(entries)
     names = [entry.task for entry in entries]
-    edges = "".join(f"    tasks[{before!r}] >> tasks[{entry.task!r}]\n" for entry in entries for before in entry.after)
+    edges = "".join(
+        f"    tasks[{_text(before)}] >> tasks[{_text(entry.task)}]\n" for entry in entries for before in entry.after
+    )
     doc = "The task" + (f" {names[0]}" if len(names) == 1 else f"s {', '.join(names)}") + " of Agent OS."
     year, month, day = map(int, today.split("-"))
     return _FILE.format(
@@ -119,13 +121,16 @@ def _task(entry: Entry, call: Call) -> str:
     key = ["--key", f"'{_KEYS[entry.slot]}'"] if entry.slot else []
     command = " ".join([*words[:-1], *key, "--exit-skipped", str(SKIPPED), words[-1]])
     longest = _longest_seconds(entry)
+    more = [f"execution_timeout=timedelta(seconds={longest})"] if longest else []
+    if entry.after:  # what had nothing to do is shown as skipped, and holds up nobody
+        more.append('trigger_rule="none_failed"')
     return _TASK.format(
         name=_text(entry.task),
         command=_text(command),
         skipped=SKIPPED,
         retries=max(1, entry.retries),
         delay=round(entry.backoff_seconds) or 10,
-        timeout=f"        execution_timeout=timedelta(seconds={longest}),\n" if longest else "",
+        more="".join(f"        {line},\n" for line in more),
     )
 
 

@@ -10,6 +10,7 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from ..core.text import safe
 from .entries import timed
 from .five_fields import KUBERNETES, fields_of, zone_of
 
@@ -105,12 +106,12 @@ def manifest_of(entries: Sequence[Entry], call: Call, *, image: str = "") -> str
 
 def _cron_job(entry: Entry, call: Call, *, name: str, image: str) -> str:
     schedule = timed(entry)
-    said = json.dumps(f"{entry.task}: {entry.doc}" if entry.doc else entry.task)[1:-1]
+    zone = zone_of(schedule, KUBERNETES)
     return _CRON_JOB.format(
-        said=said,
+        said=safe(f"{entry.task}: {entry.doc}" if entry.doc else entry.task),
         name=json.dumps(name),
         schedule=json.dumps(fields_of(schedule, KUBERNETES)),
-        zone=json.dumps(zone_of(schedule, KUBERNETES).replace("Etc/UTC", "UTC").replace("UTC", "Etc/UTC")),
+        zone=json.dumps("Etc/UTC" if zone == "UTC" else zone),
         deadline=_deadline(entry, schedule),
         image=json.dumps(image),
         command=json.dumps(call.words(entry.task)),
