@@ -139,7 +139,7 @@ class Schedule:
             yield moment
 
     def _instants_in_zone(self, after: datetime, calendar: Calendar) -> Iterator[datetime]:
-        """`offset` is known to hold from `since` up to `steady`: the zone is asked once a day, not once an instant."""
+        """`offset` is known to hold from `since` up to `steady`: the zone is asked every three days, not every instant."""
         last = after
         since = steady = after.replace(second=0, microsecond=0)
         offset = self._offset(since)
@@ -155,7 +155,7 @@ class Schedule:
                     return
                 since = steady
                 is_far = moment - since > 4 * _DAY
-                ahead = since + _DAY if is_far else max(moment, since + _DAY)
+                ahead = since + _DAY if is_far else max(moment, since + 3 * _DAY)
                 change = self._change(since, ahead, offset)
                 if change is not None and change <= moment:
                     since = steady = change
