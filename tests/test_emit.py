@@ -264,3 +264,10 @@ def test_a_percent_in_a_crontab_is_escaped(told) -> None:
     text = told("cron", "here", "--file", "/opt/100%/agent_os.pyz").out
     assert "/opt/100\\%/agent_os.pyz" in text
     assert text.endswith("--quiet\n")
+
+
+def test_what_means_something_to_systemd_is_escaped(told) -> None:
+    """A percent, a dollar, a backslash and a quote in a path are themselves."""
+    text = told("systemd", "here", "--file", '/opt/100%/$x/"\\/agent_os.pyz').out
+    line = next(line for line in text.splitlines() if line.startswith("ExecStart="))
+    assert line.split('" "')[1] == '/opt/100%%/$$x/\\"\\\\/agent_os.pyz'
