@@ -139,7 +139,7 @@ class Schedule:
             yield moment
 
     def _instants_in_zone(self, after: datetime, calendar: Calendar) -> Iterator[datetime]:
-        """`offset` is known to hold from `since` up to `steady`: the zone is asked every three days, not every instant."""
+        """`offset` is known to hold from `since` up to `steady`: the zone is asked twice a week, not every instant."""
         last = after
         since = steady = after.replace(second=0, microsecond=0)
         offset = self._offset(since)
