@@ -12,7 +12,7 @@ from .days import Moments, Window, add_days, horizon, ordinal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Optional, Union
 
     from .spec import Task
@@ -25,7 +25,7 @@ NEVER_SEEN = ""
 class Order:
     """What the caller wants: which slots (none named: whatever is due), and whether to do again what is done."""
 
-    __slots__ = ("force", "from_step", "key", "keys", "lookback_days", "since", "until")
+    __slots__ = ("_is_idle", "enabled_at", "force", "from_step", "key", "keys", "lookback_days", "since", "until")
 
     def __init__(  # noqa: PLR0913 (each is an option of the command line)
         self,
@@ -37,6 +37,8 @@ class Order:
         key: str = "",
         keys: Optional[Mapping[str, Iterable[str]]] = None,
         from_step: str = "",
+        enabled_at: Optional[Mapping[str, str]] = None,
+        is_idle: Optional[Callable[[str], bool]] = None,
     ) -> None:
         self.since = since
         self.until = until
@@ -45,6 +47,25 @@ class Order:
         self.key = key
         self.keys = keys or {}  # task -> exactly these slots of it, whatever is due otherwise
         self.from_step = from_step
+        # Of a tick: since when each task is looked after; nothing that was due before is. None: asked for by name.
+        self.enabled_at = enabled_at
+        self._is_idle = is_idle
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether nobody asked: it is only looked whether something is due."""
+        return self.enabled_at is not None
+
+    def has_become_idle(self, collector: str) -> bool:
+        """Whether a collector that a tick found to be due is not due any more."""
+        return self._is_idle is not None and self._is_idle(collector)
+
+    def of_others(self) -> Order:
+        """What the same order wants of the tasks that the ones which were asked for come after."""
+        return Order(
+            since=self.since, until=self.until, lookback_days=self.lookback_days,
+            enabled_at=None if self.enabled_at is None else {},
+        )  # fmt: skip
 
     @property
     def is_again(self) -> bool:
@@ -95,18 +116,40 @@ class Known:
 
 
 class Due:
-    """A slot that has to be done, or (`skip` says why) that is to be left out for good."""
+    """A slot that has to be done, or (`skip` says why) that is to be left out for good.
 
-    __slots__ = ("due_at", "key", "skip", "window")
+    `window`: the span that it is about; of a scheduled instant, given as its `task`, the time since the one before.
+    """
 
-    def __init__(self, key: str, *, due_at: str, window: Union[Window, Moments], skip: str = "") -> None:
+    __slots__ = ("_task", "_window", "due_at", "key", "skip")
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        due_at: str,
+        window: Union[Window, Moments, None] = None,
+        task: Optional[Task] = None,
+        skip: str = "",
+    ) -> None:
         self.key = key
         self.due_at = due_at
-        self.window = window
         self.skip = skip
+        self._window = window
+        self._task = task
 
     def __repr__(self) -> str:
         return f"Due({self.key!r}, due_at={self.due_at!r}" + (f", skip={self.skip!r})" if self.skip else ")")
+
+    @property
+    def window(self) -> Union[Window, Moments]:
+        """Looked up when it is asked for: of very many slots, few are run."""
+        if self._window is None:
+            from .cron import key_of, moment_of
+
+            before = _schedule(self._task).previous(moment_of(self.key)) if self._task else moment_of(self.key)
+            self._window = Moments(key_of(before), self.key)
+        return self._window
 
 
 def latest_key(task: Task, now: datetime) -> str:
@@ -135,7 +178,7 @@ def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[
         return [slot_of(task, key, now=now) for key in keys]
     if order.is_again:
         return [slot_of(task, latest, now=now)]
-    return _by_policy(task, known, latest=latest, now=now)
+    return _by_policy(task, known, latest=latest, now=now, order=order)
 
 
 def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list[Due]:
@@ -155,32 +198,51 @@ def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list
     return [slot_of(task, iso(moment), now=moment)]
 
 
-def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[Due]:
+def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: Order) -> list[Due]:
     """What is due without being asked for: what is new since the newest slot known, and what is unresolved.
 
     Slots after `latest` come from a clock that was ahead: their time has yet to come. Slots that are not of the kind
-    that the task has now come from another declaration of it, and stand for nothing.
+    that the task has now come from another declaration of it, and stand for nothing. A tick does not try again what
+    has failed before the next slot is due: whoever wants that says `retries`.
     """
     mine = {key: slot for key, slot in known.slots.items() if key <= latest and is_key(task, key)}
-    fresh = [key for key in keys_since(task, known.newest, latest) if not known.status(key)]
+    fresh = [key for key in _new_keys(task, known, latest=latest, order=order) if not known.status(key)]
     begun = [key for key, (status, tries, _) in mine.items() if status == "due" and tries]
     waiting = [key for key, (status, tries, _) in mine.items() if status == "due" and not tries]
     failed = [key for key, (status, _, _) in mine.items() if status == "failed"]
     missed = sorted({*fresh, *waiting})
+    if order.is_tick and not missed:
+        failed = []
     newest = max([*missed, *begun, *failed, known.newest], default="")
     found = _of_another_kind(task, known, now=now)
     if task.catch_up == "all":
         return found + [slot_of(task, key, now=now) for key in sorted({*missed, *begun, *failed})]
+    late = iso(now - timedelta(seconds=GRACE_SECONDS))
     for key in sorted({*missed, *begun, *(key for key in failed if key == newest)}):
-        due = slot_of(task, key, now=now)
         if key in begun:
-            pass
+            skip = ""
         elif task.catch_up == "latest" and key != newest:
-            due.skip = f"missed; {newest} stands for it (catch_up = latest)"
-        elif task.catch_up == "none" and due.due_at < iso(now - timedelta(seconds=GRACE_SECONDS)):
-            due.skip = "missed by more than an hour (catch_up = none)"
+            skip = f"missed; {newest} stands for it (catch_up = latest)"
+        elif task.catch_up == "none" and due_at(task, key) < late:
+            skip = "missed by more than an hour (catch_up = none)"
+        else:
+            skip = ""
+        if skip and key == missed[0] and len(missed) >= MOST_CAUGHT_UP:
+            skip += "; what was missed before it is not listed"
+        due = slot_of(task, key, now=now)
+        due.skip = skip
         found.append(due)
     return found
+
+
+def _new_keys(task: Task, known: Known, *, latest: str, order: Order) -> list[str]:
+    """The keys after the newest known. For a tick, whatever came since it looks after the task, and nothing before."""
+    since = (order.enabled_at or {}).get(task.name, "")
+    if not since:
+        return keys_since(task, known.newest, latest)
+    first = add_days(since[:10], -_DAYS_BEFORE) if task.partition else since[:16] + "Z"
+    begin = max(first, known.newest) if is_key(task, known.newest) and known.newest else first
+    return [key for key in keys_since(task, begin, latest) if due_at(task, key) > since]
 
 
 def _of_another_kind(task: Task, known: Known, *, now: datetime) -> list[Due]:
@@ -227,9 +289,9 @@ def keys_since(task: Task, newest: str, latest: str, *, most: int = 0) -> list[s
     begin, end, back = moment_of(newest), moment_of(latest), timedelta(days=1)
     while True:  # from the end: a clock ten years ahead must not count five million minutes
         start = end - back if back < end - begin else begin
-        keys = [key_of(moment) for moment in _schedule(task).between(start, end)]
-        if start == begin or len(keys) >= most:
-            return keys[-most:]
+        moments = list(_schedule(task).between(start, end))
+        if start == begin or len(moments) >= most:
+            return [key_of(moment) for moment in moments[-most:]]
         back *= 4
 
 
@@ -253,21 +315,20 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
     about the day of asking.
     """
     if is_day(key):
-        end = _midnight(add_days(key, 1))
-        due = _schedule(task).next(end - _TICK) if task.partition and task.schedule else end
-        return Due(key, due_at=iso(due), window=Window(key, add_days(key, 1)))
-    if task.schedule and not task.partition:
-        from .cron import key_of, moment_of
-
-        try:
-            moment = moment_of(key)
-        except ValueError:
-            pass
-        else:
-            before = task.schedule.latest(moment - _TICK)
-            return Due(key, due_at=iso(moment), window=Moments(key_of(before), key))
+        due = due_at(task, key) if task.partition else iso(_midnight(add_days(key, 1)))
+        return Due(key, due_at=due, window=Window(key, add_days(key, 1)))
+    if task.schedule and not task.partition and is_key(task, key):
+        return Due(key, due_at=due_at(task, key), task=task)
     today = now.astimezone(timezone.utc).date().isoformat()
     return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
+
+
+def due_at(task: Task, key: str) -> str:
+    """When a slot of a task with days or a schedule is due."""
+    if not task.partition:
+        return key[:16] + ":00.000Z"
+    end = _midnight(add_days(key, 1))
+    return iso(_schedule(task).next(end - _TICK) if task.schedule else end)
 
 
 def is_day(key: str) -> bool:
@@ -300,6 +361,7 @@ def shape_of(task: Task) -> str:
 
 
 _TICK = timedelta(microseconds=1)
+_DAYS_BEFORE = 3  # a day is due after it is over, by a schedule of any hour in any zone not long after
 
 
 def _midnight(day: str) -> datetime:
