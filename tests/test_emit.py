@@ -266,6 +266,17 @@ def test_a_percent_in_a_crontab_is_escaped(told) -> None:
     assert text.endswith("--quiet\n")
 
 
+def test_an_app_is_named_by_its_whole_path(told, house: House, monkeypatch) -> None:
+    """Whoever starts the task stands in another folder; a module has the same name everywhere."""
+    house.app("@app.task(schedule='@daily')\ndef inside(ctx): pass")
+    monkeypatch.chdir(house.home)
+    text = told("cron", "inside", "--app", "app_1.py").out
+    assert text.endswith("--task inside --home '/srv/agent os' --app '/srv/agent os/app_1.py' --quiet\n")
+    assert "--app app_1.py" in json.dumps(told("kubernetes", "inside", "--app", "app_1.py").out).replace(
+        '\\", \\"', " "
+    )
+
+
 def test_what_means_something_to_systemd_is_escaped(told) -> None:
     """A percent, a dollar, a backslash and a quote in a path are themselves."""
     text = told("systemd", "here", "--file", '/opt/100%/$x/"\\/agent_os.pyz').out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from .. import exits
@@ -77,7 +78,8 @@ def _call(args: Any, folder: str) -> Call:
 
     python, *rest = archive.self_command()
     file = args.file or (rest[0] if archive.is_single_file() else ANY_FILE)
-    call = Call((python, file), folder, args.app)
+    app = os.path.abspath(args.app) if os.path.exists(args.app) else args.app  # who starts it stands elsewhere
+    call = Call((python, file), folder, app)
     if args.target == "kubernetes":
         call = Call(("python3", args.file or kubernetes.FILE), kubernetes.HOME, args.app)
     for path in (*call.program, call.home, call.app):
