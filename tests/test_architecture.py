@@ -24,16 +24,16 @@ RANKS = (
     " sheet signals strict_json",
     "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
     "cells config due log_reading log_store opening prices retry seals",
-    "chronicle export headings http_answer http_connector ini journal ledger line_store logbook price_facts"
-    " repricing retention schedules slots store survey",
-    "audit_chain batch_store figures http_client paging price_import price_store provenance",
+    "chronicle export headings http_answer http_connector ini journal lateness ledger line_store logbook pings"
+    " price_facts repricing retention schedules slots store survey",
+    "audit_chain batch_store figures http_client paging ping_book price_import price_store provenance",
     "audit home imports price_book",
     "app_values collector posting",
     "app estimates log_source",
     "accounts apps context holes",
     "bodies living plan",
     "operations",
-    "agenda child desk ticking",
+    "agenda child courier desk ticking",
     "crew",
     "loop",
     "runner",
@@ -129,7 +129,7 @@ MAY = {
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|line_store|batch_store|log_store|opening|columns"
     r"|export|survey|retention|schedules|price_store|foreign_db|seals|audit|audit_chain"
-    r"|provenance)\.py"
+    r"|provenance|ping_book)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",
@@ -232,6 +232,22 @@ def test_a_plugin_sees_the_public_interface_only(module):
     for target, level, line in module.imports():
         if level and target != "":
             fail(module, line, f"imports {target}; a plugin writes `from .. import Name`")
+
+
+@each([module for module in MODULES if module.name.partition(".")[0] == "schedulers"])
+def test_a_scheduler_sees_the_kernel_only(module):
+    """What an operating system is told is a matter of values; whoever installs brings them."""
+    for target, level, line in module.imports():
+        if level and target.partition(".")[0] not in ("core", "schedulers"):
+            fail(module, line, f"imports {target or 'the public interface'}; a scheduler sees core alone")
+
+
+@each([module for module in MODULES if module.name.partition(".")[0] not in ("commands", "schedulers")])
+def test_schedulers_are_for_commands(module):
+    """A run knows nothing of what started it."""
+    for target, level, line in module.imports():
+        if level and target.partition(".")[0] == "schedulers":
+            fail(module, line, f"imports {target}: only commands install anything")
 
 
 @each(MODULES)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..schedulers.entries import Call, Entry
+    from ..schedulers.calls import Call, Entry
 
 TARGETS = ("airflow", "kubernetes", "systemd", "cron")
 ANY_FILE = "/path/to/agent_os.pyz"
@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(args: Any) -> int:
     """Print the text. Nothing is installed, and nothing of the home is changed."""
     from ..core.errors import ConfigError, UsageError
-    from ..schedulers.entries import EXPORT, entries_of
+    from ..schedulers.calls import EXPORT, entries_of
     from ..wiring import setup_of, targets_of
 
     if args.image and args.target != "kubernetes":
@@ -74,7 +74,7 @@ def _call(args: Any, folder: str) -> Call:
     """How the program is started there. Raises ValueError for a path that no line can hold."""
     from ..core import archive
     from ..schedulers import kubernetes
-    from ..schedulers.entries import Call
+    from ..schedulers.calls import Call
 
     python, *rest = archive.self_command()
     file = args.file or (rest[0] if archive.is_single_file() else ANY_FILE)

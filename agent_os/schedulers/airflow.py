@@ -9,14 +9,14 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from .entries import DAY, INSTANT, NAME
+from .calls import DAY, INSTANT, NAME
 from .five_fields import AIRFLOW, fields_of, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.cron import Schedule
-    from .entries import Call, Entry
+    from .calls import Call, Entry
 
 SKIPPED = 99
 _WEEK_SECONDS = 7 * 86_400

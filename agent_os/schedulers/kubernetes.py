@@ -11,14 +11,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..core.text import safe
-from .entries import timed
+from .calls import timed
 from .five_fields import KUBERNETES, fields_of, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.cron import Schedule
-    from .entries import Call, Entry
+    from .calls import Call, Entry
 
 HOME = "/data"
 FILE = "/app/agent_os.pyz"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from .entries import timed
+from .calls import timed
 from .five_fields import CRON, fields_of
 from .oncalendar import lines_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.cron import Schedule
-    from .entries import Call, Entry
+    from .calls import Call, Entry
 
 _TIMER = """\
 [Unit]
