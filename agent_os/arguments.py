@@ -38,6 +38,7 @@ VERBS = {
     "replay": "do what a run did once more though it succeeded, all of it or from a step on",
     "backfill": "run the days or instants of the past that are missing",
     "import": "take in figures by hand, from a CSV file: what a provider without an API has charged",
+    "emit": "tasks for a scheduler that you have: airflow, kubernetes, systemd or cron; nothing is installed",
     "gaps": "what is missing, why, and until when it can still be had",
     "watch": "has every task succeeded in time? exit 0 or 1, for any monitor",
     "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
@@ -236,8 +237,8 @@ def parse(words: Sequence[str]) -> Arguments:
 
 
 def room_of(verb: str) -> str:
-    """The module of `commands` that a verb is in; a word of Python's own cannot be a module's name."""
-    return {"import": "import_"}.get(verb) or verb.replace("-", "_")
+    """The module of `commands` that a verb is in; `import` can be no module's name, and `emit` is a function there."""
+    return {"import": "import_", "emit": "emit_"}.get(verb) or verb.replace("-", "_")
 
 
 def _scan(words: Sequence[str]) -> Optional[Arguments]:

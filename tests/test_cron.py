@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agent_os.core import crontab
 from agent_os.core.cron import Schedule, key_of, moment_of
+from agent_os.core.local_zone import LocalZone
 
 EXAMPLES = int(os.environ.get("CRON_EXAMPLES", "100"))
 seeded = settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 100, deadline=None)
@@ -725,6 +726,22 @@ def test_local_is_what_the_machine_is_set_to(program: list[str], zone: str, chan
     call = [sys.executable, "-c", code, json.dumps(texts)]
     done = subprocess.run(call, capture_output=True, text=True, check=False, env={**os.environ, "TZ": zone})
     assert (done.stderr, done.stdout) == ("", f"{changes}\n")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no zone from the environment")
+def test_where_the_c_library_has_no_answer_the_nearest_year_stands(monkeypatch) -> None:
+    """At both ends of the calendar, where the wall would be in no year."""
+    try:
+        for zone, offset in (("Asia/Tokyo", 9), ("America/New_York", -5)):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            for year in (1, 9999):
+                edge = datetime(year, *((1, 1) if year == 1 else (12, 31, 23, 59)), tzinfo=timezone.utc)
+                found = LocalZone().offset_at(edge) / timedelta(hours=1)
+                assert round(found) == offset, (zone, year, found)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no zone from the environment")

@@ -12,7 +12,7 @@ from .crontab import Calendar, fields_of, interval_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
     from typing import Optional
 
@@ -44,7 +44,7 @@ class Schedule:
     have the same key whatever the wall shows. OverflowError where none lies within 50 years, or in the years 1 to 9999.
     """
 
-    __slots__ = ("_is_by_elapsed_time", "_zone", "calendar", "dst", "every", "is_fixed", "text", "zone")
+    __slots__ = ("_is_by_elapsed_time", "_offset_at", "_zone", "calendar", "dst", "every", "is_fixed", "text", "zone")
 
     def __init__(self, text: str, zone: Optional[str] = None, *, dst: Optional[str] = None) -> None:
         """None: not given. Raises ValueError with a sentence: this cannot be meant, or would never come."""
@@ -55,6 +55,7 @@ class Schedule:
         self.calendar: Optional[Calendar] = None
         self.is_fixed = self._is_by_elapsed_time = False
         self._zone: Optional[tzinfo] = None
+        self._offset_at: Optional[Callable[[datetime], timedelta]] = None
         if not self.every:
             self._read_fields()
         elif zone is not None or dst is not None:
@@ -70,6 +71,7 @@ class Schedule:
         if not self.calendar.comes():
             raise ValueError(f"the schedule {self.text!r} never comes: no such day is in any year")
         self._zone = None if self.zone in ("UTC", "Etc/UTC") else _time_zone(self.zone)
+        self._offset_at = getattr(self._zone, "offset_at", None)
         may_be_skipped = self._is_by_elapsed_time or self.dst == "skip"
         if self._zone and may_be_skipped and next(self._instants(_SOME_INSTANT), None) is None:
             raise ValueError(f"the schedule {self.text!r} never comes: in {self.zone} the clocks skip its hour")
@@ -137,7 +139,7 @@ class Schedule:
             yield moment
 
     def _instants_in_zone(self, after: datetime, calendar: Calendar) -> Iterator[datetime]:
-        """`offset` is known to hold from `since` up to `steady`: the zone is asked once a day, not once an instant."""
+        """`offset` is known to hold from `since` up to `steady`: the zone is asked twice a week, not every instant."""
         last = after
         since = steady = after.replace(second=0, microsecond=0)
         offset = self._offset(since)
@@ -153,7 +155,7 @@ class Schedule:
                     return
                 since = steady
                 is_far = moment - since > 4 * _DAY
-                ahead = since + _DAY if is_far else max(moment, since + _DAY)
+                ahead = since + _DAY if is_far else max(moment, since + 3 * _DAY)
                 change = self._change(since, ahead, offset)
                 if change is not None and change <= moment:
                     since = steady = change
@@ -174,6 +176,8 @@ class Schedule:
 
     def _offset(self, moment: datetime) -> timedelta:
         """What the zone adds to UTC at an instant."""
+        if self._offset_at is not None:
+            return self._offset_at(moment)
         return (self._zone and moment.astimezone(self._zone).utcoffset()) or timedelta()
 
     def _change(self, since: datetime, until: datetime, offset: timedelta) -> Optional[datetime]:

@@ -1,0 +1,100 @@
+"""One task by systemd or cron: a timer and a service, or a line of a crontab, at the task's own times. Pure.
+
+`schedule install` is the simpler way: one trigger for all tasks. This is for who wants to see each of them there.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from .calls import timed
+from .five_fields import CRON, fields_of
+from .oncalendar import lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..core.cron import Schedule
+    from .calls import Call, Entry
+
+_TIMER = """\
+[Unit]
+Description=When {task} of {home} is due: {text}
+
+[Timer]
+{lines}
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+_SERVICE = """\
+[Unit]
+Description={task} of {home}
+
+[Service]
+Type=oneshot
+WorkingDirectory={home}
+ExecStart={command}
+UMask=0077
+# Busy: a run of it is under way already.
+SuccessExitStatus=4
+"""
+_CLOCKS = """\
+# When the clocks are changed, systemd leaves out a time that is skipped and takes one that is repeated once. The task
+# itself goes by dst = {dst}: a slot without a trigger is done at the next one."""
+
+
+def units_of(entry: Entry, call: Call) -> dict[str, str]:
+    """The two units, by their names."""
+    schedule, name = timed(entry), f"agent-os-task-{entry.task}"
+    lines = [f"OnCalendar={line}" for line in lines_of(schedule)]
+    if entry.jitter_seconds:
+        lines.append(f"RandomizedDelaySec={entry.jitter_seconds:.0f}")
+    if schedule.calendar and schedule.zone not in ("UTC", "Etc/UTC"):
+        lines.insert(0, _CLOCKS.format(dst=schedule.dst))
+    home, said = _percent(call.home), _percent(_said(schedule))
+    program, *words = call.words(entry.task)
+    command = " ".join([_quoted(program), *(_quoted(word).replace("$", "$$") for word in words)])
+    return {
+        f"{name}.timer": _TIMER.format(task=entry.task, home=home, text=said, lines="\n".join(lines)),
+        f"{name}.service": _SERVICE.format(task=entry.task, home=home, command=command),
+    }
+
+
+def _percent(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    escaped = _percent(word).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def crontab_of(entries: Sequence[Entry], call: Call) -> str:
+    """The lines of these tasks; those in the machine's own zone first, since CRON_TZ holds for all below it."""
+    groups: dict[str, list[str]] = {}
+    for entry in entries:
+        schedule = timed(entry)
+        command = " ".join(map(shlex.quote, call.words(entry.task)))
+        command = f"cd {shlex.quote(call.home)} && {command}".replace("%", r"\%")  # cron would end the line there
+        zone = "" if schedule.zone.lower() == "local" else schedule.zone
+        groups.setdefault(zone, []).append(f"# {entry.task}: {_said(schedule)}")
+        groups[zone].append(f"{fields_of(schedule, CRON)} {command}")
+    text = _ZONES if any(groups) else ""
+    for zone in sorted(groups):
+        text += f"CRON_TZ={zone}\n" if zone else ""
+        text += "".join(f"{line}\n" for line in groups[zone])
+    return text
+
+
+_ZONES = """\
+# cronie and fcron read CRON_TZ, for all lines below it; the cron of Debian, macOS and busybox does not: there, on a
+# machine in another zone, the task is started at another hour, and what is due comes late.
+"""
+
+
+def _said(schedule: Schedule) -> str:
+    zone = "" if schedule.every else f" {schedule.zone}"
+    return f"{schedule.text}{zone}" + (f" (dst = {schedule.dst})" if schedule.dst != "once" else "")
