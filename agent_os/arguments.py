@@ -45,6 +45,7 @@ VERBS = {
     "verify": "whether what is stored is whole, and every figure what its lines come to",
     "explain": "where a line or a day comes from: request, answer, run, price, and what it was before",
     "diff": "what has changed between two days of knowledge: restated days, old and new",
+    "schedule": "have the machine start this by itself: `schedule install`, `remove`, `status`, `show`, `import`",
     "doctor": "is everything in order, and what to do where it is not",
     "vacuum": "forget old runs now (AGENT_OS_RETENTION_DAYS), and give their room back to the disk",
     "config": "every setting and where it comes from",

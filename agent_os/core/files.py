@@ -128,6 +128,32 @@ class AtomicWrite:
             pass  # renamed: the usual end
 
 
+def bounded(path: str, most: int = 1_000_000) -> bool:
+    """Let a log that others append to keep no more than the last half of `most` bytes, in whole lines, once it is
+    longer than `most`; whether anything went. No file is fine.
+
+    In place, since whoever has it open goes on writing into it; of two who do this at once, one does.
+    """
+    if not check_plain(path, "the log"):
+        return False
+    fd = open_private(path, os.O_RDWR)
+    try:
+        size = os.fstat(fd).st_size
+        if size <= most or not lock_fd(fd, wait=False):
+            return False
+        os.lseek(fd, size - most // 2, os.SEEK_SET)
+        _, _, kept = os.read(fd, most // 2).partition(b"\n")
+        os.lseek(fd, 0, os.SEEK_SET)
+        while kept:
+            kept = kept[os.write(fd, kept) :]
+        os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_CUR))
+    except OSError as error:
+        raise os_failure(f"shortening {path}", error) from error
+    finally:
+        os.close(fd)
+    return True
+
+
 def lock_fd(fd: int, *, wait: bool, shared: bool = False) -> bool:
     """Lock the open file for this process alone; False when someone else holds it and `wait` is False.
 

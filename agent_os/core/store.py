@@ -1,4 +1,7 @@
-"""What the database knows, as named questions; each docstring is its promise. `slots`, `journal` and `ledger` write."""
+"""What the database knows, as named questions; each docstring is its promise. `slots`, `journal` and `ledger` write.
+
+Only a note is taken here: a text under a name, of which a command makes what it likes.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,34 @@ class Store:
 
     def __init__(self, db: Database) -> None:
         self.db = db
+
+    # notes
+
+    def note(self, name: str) -> str:
+        """What was noted last under a name; "" where nothing was."""
+        row = self.db.one("SELECT value FROM meta WHERE name = ?", (name,))
+        return str(row[0]) if row else ""
+
+    def take_note(self, name: str, text: str) -> None:
+        """Note a text under a name, in the place of what was noted before; "" is nothing."""
+        with self.db.atomic():
+            if text:
+                self.db.run(
+                    "INSERT INTO meta VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+                    (name, text),
+                )
+            else:
+                self.db.run("DELETE FROM meta WHERE name = ?", (name,))
+
+    # slots
+
+    def last_resolved(self) -> Optional[tuple[str, str, str, str]]:
+        """Of the slots that are resolved the one that was so last: its task, key and status, and when."""
+        row = self.db.one(
+            "SELECT task, key, status, changed_at FROM slots WHERE status IN ('success', 'failed', 'skipped')"
+            " ORDER BY changed_at DESC LIMIT 1"
+        )
+        return (str(row[0]), str(row[1]), str(row[2]), str(row[3])) if row else None
 
     # days
 

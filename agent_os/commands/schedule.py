@@ -1,0 +1,189 @@
+"""`schedule`: the machine's own scheduler starts a tick: install, remove, status, show; `import` reads other ones."""
+
+from __future__ import annotations
+
+from .. import exits
+from . import emit, emit_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
+    from typing import Any, Optional
+
+    from ..schedulers import Scheduler, Trigger
+
+WORDS = ("install", "remove", "status", "show", "import")
+USAGE = """agent_os.pyz schedule install [--every 15m | --at 06:00,18:00] [--backend NAME] [--dry-run]
+       agent_os.pyz schedule remove [--dry-run]
+       agent_os.pyz schedule status [--json]
+       agent_os.pyz schedule show [--every ... | --at ...] [--backend NAME]
+       agent_os.pyz schedule import crontab|systemd|launchd [--file FILE] [--all] [--take-over]"""
+CODES = """Exit codes of `schedule status`: 0 installed and in order; 1 installed, but it is broken, late, or
+not what would be installed today; 3 not installed."""
+# Which options a word takes, of those that not all of them do.
+TAKES = {
+    "install": ("backend", "at", "every", "dry_run", "yes"),
+    "remove": ("backend", "dry_run", "yes"),
+    "status": (),
+    "show": ("backend", "at", "every"),
+    "import": ("dry_run", "yes", "take_over", "file", "all"),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The word, and the options of all words."""
+    parser.usage, parser.epilog = USAGE, CODES
+    parser.add_argument("words", nargs="+", metavar="|".join(WORDS), help="what to do")
+    parser.add_argument("--every", metavar="15m", help="how often it is looked whether something is due (default: 15m)")
+    parser.add_argument("--at", metavar="06:00", help="instead, at which times of day, by the local clock")
+    parser.add_argument(
+        "--backend", metavar="NAME", help="launchd, systemd, cron or windows (default: the best this machine has)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done; nothing is changed")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    if of_import := _importing():
+        of_import.add_arguments(parser)
+
+
+def _importing() -> Any:
+    """The module of `import`, for that word and for the help alone."""
+    try:
+        return __import__(f"{__package__}.schedule_import", fromlist=["execute"])
+    except ModuleNotFoundError:
+        return None
+
+
+def execute(args: Any) -> int:
+    """Do what the first word says."""
+    from ..core.errors import UsageError
+    from ..core.text import nearest
+
+    word, *rest = args.words
+    if word not in WORDS:
+        close = nearest(word, WORDS)
+        known = f"did you mean {close}?" if close else f"it has {', '.join(WORDS)}"
+        raise UsageError(f"schedule does not know {word[:40]!r}", hint=known)
+    for name in ("backend", "at", "every", "dry_run", "yes", "take_over", "file", "all"):
+        if getattr(args, name, None) and name not in TAKES[word]:
+            raise UsageError(f"schedule {word} takes no --{name.replace('_', '-')}", hint="`schedule --help` has all")
+    if word == "import" and (module := _importing()):
+        return int(module.execute(args))
+    if rest:
+        raise UsageError(f"schedule {word} takes no {rest[0][:40]!r}", hint="`schedule --help` has all")
+    if args.at is not None and args.every is not None:
+        raise UsageError("--at and --every exclude each other", hint="give one of them")
+    if word == "install":
+        return install(args)
+    if word == "remove":
+        return remove(args)
+    from . import schedule_status
+
+    return schedule_status.status(args) if word == "status" else schedule_status.show(args)
+
+
+def install(args: Any) -> int:
+    """Check everything, then install it and write down what was chosen: both, or neither."""
+    from ..schedulers import Undo
+    from . import schedule_trigger as chosen
+
+    home = args.open()
+    machine = chosen.machine_of(home)
+    memory = chosen.remembered(home)
+    backend = chosen.backend_of(args, machine, memory)
+    trigger = chosen.trigger_of(home, args, memory, backend=backend.name)
+    chosen.refuse_unfit(trigger)
+    notes = [*chosen.warnings(home, trigger), *backend.remarks(trigger)]
+    if args.dry_run:
+        return _show_plan(args, backend, trigger, notes)
+    store = home.store(write=True)
+    with Undo() as undo:
+        backend.install(trigger, undo)
+        others, _ = chosen.installed(machine, trigger.ident)
+        removed = [
+            line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)
+        ]
+        store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
+    next_at = chosen.next_at(trigger, home.clock)
+    if args.json:
+        emit_json(
+            {
+                "installed": True, "backend": backend.name, "id": trigger.ident, "every_seconds": trigger.every_seconds,
+                "at": chosen.at_words(trigger), "command": list(trigger.command), "next_at": next_at,
+                "removed": removed, "notes": notes,
+            }
+        )  # fmt: skip
+    else:
+        emit(f"installed with {backend.name}, {trigger.words}: {trigger.ident}; next at {next_at}")
+        _say_rest([f"removed: {line}" for line in removed], notes)
+    return exits.OK
+
+
+def remove(args: Any) -> int:
+    """Take out what is installed, wherever that is; nothing else is touched."""
+    from ..core.errors import ConfigError
+    from ..schedulers import Undo
+    from . import schedule_trigger as chosen
+
+    home = args.open()
+    machine = chosen.machine_of(home)
+    memory = chosen.remembered(home)
+    ident = chosen.ident_of(home, memory)
+    found, unasked = chosen.installed(machine, ident, only=args.backend or "")
+    if memory.get("backend") in unasked:
+        name = memory["backend"]
+        raise ConfigError(
+            f"the schedule was installed with {name}, which cannot be asked: {unasked[name]}",
+            hint="nothing was removed",
+        )
+    if args.dry_run:
+        removed = [line for each, standing in found for line in (f"{each.name}: {', '.join(standing.texts) or ident}",)]
+    else:
+        with Undo() as undo:
+            removed = [line for each, _ in found for line in each.remove(ident, undo)]
+            if memory and memory.get("backend") in (args.backend or memory.get("backend"), *(e.name for e, _ in found)):
+                home.store(write=True).take_note(chosen.NOTE, "")
+    if args.json:
+        emit_json({"dry_run": args.dry_run, "id": ident, "removed": removed})
+        return exits.OK
+    for line in removed:
+        emit(f"{'would be removed' if args.dry_run else 'removed'}: {line}")
+    if not removed:
+        emit(f"nothing is installed for {home.settings.home}")
+    return exits.OK
+
+
+def _show_plan(args: Any, backend: Scheduler, trigger: Trigger, notes: Sequence[str]) -> int:
+    """What would be installed, and with which commands."""
+    show_rendered(args, backend, trigger, notes=notes, commands=backend.commands(trigger))
+    return exits.OK
+
+
+def show_rendered(
+    args: Any,
+    backend: Scheduler,
+    trigger: Trigger,
+    *,
+    notes: Sequence[str] = (),
+    commands: Optional[Sequence[Sequence[str]]] = None,
+) -> None:
+    """The pieces as they would be written; `commands` None: nothing is said of them."""
+    from ..schedulers.programs import shown
+    from .schedule_trigger import as_text
+
+    texts = {name: as_text(content) for name, content in backend.render(trigger).items()}
+    if args.json:
+        value = {"dry_run": True, "backend": backend.name, "id": trigger.ident, "texts": texts, "notes": list(notes)}
+        emit_json({**value, "commands": [list(words) for words in commands or ()]})
+        return
+    for name, text in texts.items():
+        emit(f"--- {name}")
+        emit(text.rstrip("\n"))
+    for words in commands or ():
+        emit(f"$ {shown(words)}")
+    _say_rest([], notes)
+
+
+def _say_rest(lines: Sequence[str], notes: Sequence[str]) -> None:
+    for line in (*lines, *(f"note: {note}" for note in notes)):
+        emit(line)
