@@ -6,18 +6,20 @@ Each runs in a namespace of its own, so the machine's crontabs and units are nei
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .namespaces import Namespace, libfaketime, missing, namespace
+from .namespaces import libfaketime, missing, namespace
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEED = 20  # how much faster cron's clock runs: its minute is three seconds
@@ -55,13 +57,21 @@ class Place:
     @property
     def tick(self) -> list[str]:
         """What an installed schedule runs."""
-        return [sys.executable, str(self.pyz), "tick", "--scheduled", "--home", str(self.home), "--quiet"]
+        return self.words("tick", "--scheduled", "--quiet")
+
+    @property
+    def log(self) -> Path:
+        """Where an installed schedule puts what is said where cron starts it."""
+        return self.home / "schedule.log"
+
+    def words(self, *words: str) -> list[str]:
+        """The words that start the built file for this home."""
+        return [sys.executable, str(self.pyz), *words, "--home", str(self.home)]
 
     def run(self, *words: str, code: int = 0) -> str:
         """Run the built file by hand; what it says on standard output."""
-        command = [sys.executable, str(self.pyz), *words, "--home", str(self.home)]
         env = {"HOME": str(self.user), "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(command, env=env, cwd="/", capture_output=True, text=True, check=False)
+        done = subprocess.run(self.words(*words), env=env, cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stderr
         return done.stdout
 
@@ -84,19 +94,26 @@ class Place:
         return found.count(("success",))
 
 
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """What a program that succeeded has said."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 # --- cron
 
 CRON_MISSING = missing("cron", "crontab")
 
-# $1 is the crontab. cron forgets the environment before it starts anything, so only its own clock is a faster one.
+# cron forgets the environment before it starts anything, so only its own clock is a faster one.
 CRON = """
 mount -t tmpfs tmpfs /var/spool/cron
 mkdir -m 1730 /var/spool/cron/crontabs
 chgrp crontab /var/spool/cron/crontabs 2>/dev/null || true
 [ ! -d /etc/cron.d ] || mount -t tmpfs tmpfs /etc/cron.d
 [ ! -e /etc/crontab ] || mount --bind /run/nothing /etc/crontab
-crontab "$1"
-LD_PRELOAD=$2 FAKETIME="+0 x$3" cron -f -L 15
+: > /run/ready
+while [ ! -e /run/begin ]; do sleep 0.05; done
+LD_PRELOAD=$1 FAKETIME="+0 x$2" cron -f -L 15
 """
 ENVIRONMENT = """
 [task:environment]
@@ -130,14 +147,22 @@ def test_cron_resolves_each_slot_once(place: Place, tmp_path: Path) -> None:
         slow='cd "$AGENT_OS_HOME"; echo "$AGENT_OS_SLOT" >> begun; sleep 4; echo "$AGENT_OS_SLOT" >> ended\n',
     )
     place.run("tick", "--quiet")  # an installed schedule begins no database
-    log = shlex.quote(str(tmp_path / "cron.log"))
-    line = f"{crontab_words(place.tick)} >> {log} 2>&1"
-    table = tmp_path / "crontab"
-    table.write_text(f"HOME={place.user}\n@reboot {line}\n* * * * * {line}\n* * * * * {line}\n", encoding="utf-8")
-    with namespace(CRON, str(table), libfaketime() or "", str(SPEED), log=tmp_path / "said") as room:
+    theirs = (
+        f"# mine\nHOME={place.user}\n* * * * * {crontab_words(place.tick)} >> {crontab_words([str(place.log)])} 2>&1\n"
+    )
+    (tmp_path / "crontab").write_text(theirs, encoding="utf-8")
+    with namespace(CRON, libfaketime() or "", str(SPEED), log=tmp_path / "said") as room:
+        room.wait_for("the namespace", lambda: room.run(["test", "-e", "/run/ready"]).returncode == 0)
+        told(room.run(["crontab", str(tmp_path / "crontab")]))
+        told(room.run(place.words("schedule", "install", "--backend", "cron", "--every", "1m")))
+        told(room.run(["touch", "/run/begin"]))
         room.wait_for("two slots of the slow task", lambda: place.done("slow") > 1, seconds=90)
         room.wait_for("two slots of the other", lambda: place.done("environment") > 1)
-    assert (tmp_path / "cron.log").read_text() == ""
+        status = json.loads(told(room.run(place.words("schedule", "status", "--json"))))
+        told(room.run(place.words("schedule", "remove")))
+        assert told(room.run(["crontab", "-l"])) == theirs
+    assert (status["installed"], status["healthy"], status["backend"]) == (True, True, "cron")
+    assert place.log.read_text() == ""
     begun = place.lines("begun")
     assert sorted(set(begun)) == begun
     assert begun[:2] == place.lines("ended")[:2]
@@ -193,41 +218,97 @@ def unit_words(words: list[str]) -> str:
     return " ".join('"' + word.replace("%", "%%").replace("$", "$$") + '"' for word in words)
 
 
-def systemctl(room: Namespace, place: Place, *words: str) -> str:
-    done = room.run(["systemctl", "--user", *words], HOME=str(place.user), **BUS)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+class Manager:
+    """A systemd for a user who lives in `place.user`, at work for as long as the block lasts."""
+
+    def __init__(self, place: Place, tmp_path: Path) -> None:
+        self._env = {"HOME": str(place.user), **BUS}
+        self._made = namespace(MANAGER, str(place.user), log=tmp_path / "systemd.log")
+
+    def __enter__(self) -> Manager:  # noqa: PYI034 (Self needs a newer Python)
+        self.room = self._made.__enter__()
+        self.room.wait_for("systemd --user", self._is_up)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._made.__exit__(None, None, None)
+
+    def _is_up(self) -> bool:
+        state = self.room.run(["systemctl", "--user", "is-system-running"], **self._env).stdout.strip()
+        return state in ("running", "degraded")
+
+    def run(self, words: list[str]) -> str:
+        """A program that has to succeed; what it says."""
+        return told(self.room.run(words, **self._env))
+
+    def systemctl(self, *words: str) -> str:
+        """`systemctl --user`."""
+        return self.run(["systemctl", "--user", *words])
+
+    def ended(self, service: str) -> dict[str, str]:
+        """What the last run of a service came to."""
+        names = ("Result", "ExecMainStatus", "ExecMainExitTimestampMonotonic")
+        shown = self.systemctl("show", service, *(f"-p{name}" for name in names))
+        return dict(line.split("=", 1) for line in shown.splitlines())
 
 
-def manager(place: Place, tmp_path: Path):
-    """A systemd for a user who lives in `place.user`."""
-    return namespace(MANAGER, str(place.user), log=tmp_path / "systemd.log")
-
-
-def begin(room: Namespace, place: Place) -> None:
-    """Until the manager answers."""
-
-    def is_up() -> bool:
-        asked = room.run(["systemctl", "--user", "is-system-running"], HOME=str(place.user), **BUS)
-        return asked.stdout.strip() in ("running", "degraded")
-
-    room.wait_for("systemd --user", is_up)
+def seen_before(place: Place) -> None:
+    """A home with a database, and a task whose slot of this minute nobody has resolved yet."""
+    place.ini("[task:other]\ncommand = true\nschedule = 0 0 1 1 *\n")
+    place.run("--task", "other", "--quiet")
+    place.ini(MINUTELY, minutely='env > "$AGENT_OS_HOME/seen"\n')
 
 
 @pytest.mark.skipif(bool(SYSTEMD_MISSING), reason=f"systemd --user: {SYSTEMD_MISSING}")
-def test_a_timer_of_systemd_resolves_each_slot_once(place: Place, tmp_path: Path) -> None:
+def test_a_timer_of_systemd_resolves_slots(place: Place, tmp_path: Path) -> None:
     """A unit as an administrator writes it: the service succeeds each time, also when there is nothing to do."""
-    place.ini(MINUTELY, minutely='env > "$AGENT_OS_HOME/seen"\n')
-    place.run("tick", "--quiet")
-    place.rows("SELECT 1")
+    seen_before(place)
     units = place.user / ".config" / "systemd" / "user"
     units.mkdir(parents=True)
     (units / "by-hand.service").write_text(SERVICE.format(command=unit_words(place.tick)), encoding="utf-8")
     (units / "by-hand.timer").write_text(TIMER, encoding="utf-8")
-    with manager(place, tmp_path) as room:
-        begin(room, place)
-        systemctl(room, place, "enable", "--now", "by-hand.timer")
-        before = place.done("minutely")
-        room.wait_for("a new slot", lambda: place.done("minutely") > before, seconds=90)
-        shown = systemctl(room, place, "show", "by-hand.service", "-p", "Result", "-p", "ExecMainStatus")
-    assert shown.split() == ["Result=success", "ExecMainStatus=0"]
+    with Manager(place, tmp_path) as manager:
+        manager.systemctl("enable", "--now", "by-hand.timer")
+        manager.room.wait_for("a slot", lambda: place.done("minutely") > 0)
+        first = manager.ended("by-hand.service")
+        manager.room.wait_for("another tick", lambda: manager.ended("by-hand.service") != first)
+        manager.systemctl("stop", "by-hand.timer")
+        last = manager.ended("by-hand.service")
+    assert (last["Result"], last["ExecMainStatus"]) == ("success", "0")
+    assert "LANG=" not in "".join(place.lines("seen"))
+
+
+@pytest.mark.skipif(bool(SYSTEMD_MISSING), reason=f"systemd --user: {SYSTEMD_MISSING}")
+def test_an_installed_timer_runs_is_told_of_and_is_removed(place: Place, tmp_path: Path) -> None:
+    """The real manager takes the units, fires the timer, makes up once for weeks off, and forgets all of it again."""
+    seen_before(place)
+    at = time.strftime("%H:%M", time.localtime(time.time() + 12 * 3600))
+    install = place.words("schedule", "install", "--backend", "systemd", "--at", at, "--json")
+    with Manager(place, tmp_path) as manager:
+        made = json.loads(manager.run(install))
+        unit = f"agent-os-{made['id']}"
+        assert made["backend"] == "systemd"
+        assert json.loads(manager.run(install))["id"] == made["id"]
+        manager.systemctl("stop", f"{unit}.timer")
+    stamp = place.user / ".local" / "share" / "systemd" / "timers" / f"stamp-{unit}.timer"
+    assert stamp.exists()
+    weeks_ago = time.time() - 21 * 86_400
+    os.utime(stamp, (weeks_ago, weeks_ago))
+    units = place.user / ".config" / "systemd" / "user"
+    quick = units / f"{unit}.timer.d"
+    quick.mkdir()
+    (quick / "quick.conf").write_text("[Timer]\nRandomizedDelaySec=0\nAccuracySec=100ms\n", encoding="utf-8")
+    with Manager(place, tmp_path) as manager:
+        service = f"{unit}.service"
+        manager.room.wait_for("a tick", lambda: manager.ended(service)["ExecMainExitTimestampMonotonic"] != "0")
+        status = json.loads(manager.run(place.words("schedule", "status", "--json")))
+        manager.run(place.words("schedule", "remove"))
+        left = manager.systemctl("show", f"{unit}.timer", f"{unit}.service", "-pLoadState")
+    assert (status["installed"], status["healthy"], status["problems"]) == (True, True, [])
+    assert status["last_exit"] == 0
+    assert status["last_at"]
+    assert status["next_at"] > status["last_at"]
+    assert status["last_slot"]["task"] == "minutely"
+    assert set(left.split()) == {"LoadState=not-found"}
+    assert not stamp.exists()
+    assert list(units.iterdir()) == [quick]
