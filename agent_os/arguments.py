@@ -26,6 +26,7 @@ CHILD = "_child"  # the word with which this program starts itself, for a task t
 CRASH = "_crash"  # the same for a run that `selftest` kills
 # Verbs, each a module of `commands` (`room_of`).
 VERBS = {
+    "tick": "run whatever is due now; `tick --watch` stays and looks every minute",
     "tasks": "what can be run, and what keeps a task from running",
     "providers": "every source: what it gives, how far back, with which key, and its state on this machine",
     "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
@@ -65,15 +66,21 @@ COMMON = {
 RUN = {
     "--task": ("NAME", "the task to run"),
     "--app": ("APP", "an app whose tasks to offer too: a path (./my_app.py) or a module (apps.billing_tracker)"),
-    "--key": ("NAME", "the slot of a task without days or a schedule; a name is done once"),
+    "--key": ("KEY", "exactly this slot: a day, an instant such as 2026-11-22T05:00Z, or any name; done once"),
     "--since": ("DAY", "first UTC day, as 2026-11-21; it is included"),
     "--until": ("DAY", "the UTC day to stop before, not included; alone: 35 days (the look-back) up to it"),
     "--force": ("", "do it again, whatever is stored"),
     "--from-step": ("STEP", "do it again from this step on; the steps before it are read, not run"),
+    "--exit-skipped": ("N", "the exit code where nothing had to be run: done already, or disabled (default 0)"),
     "--jobs": ("N", "how many runs go on side by side (AGENT_OS_JOBS; default 8)"),
     "--table": ("TABLE", "export: results (default), lines or runs"),
     "--format": ("FORMAT", "export: csv (default) or jsonl"),
     "--out": ("FILE", "export: where to; - is standard output (default: a name with the time, in the home)"),
+}
+TICK = {
+    "--watch": ("", "stay in the foreground and look every minute (for containers)"),
+    "--scheduled": ("", "said by an installed schedule: silent where nothing is due, and never begins a database"),
+    "--app": RUN["--app"],
 }
 HELP = """\
 Agent OS runs your tasks when they are due and knows what you use of AI, and what it costs.
@@ -112,6 +119,7 @@ class Arguments:
         self.key: Optional[str] = None
         self.from_step: Optional[str] = None
         self.jobs: Optional[str] = None
+        self.exit_skipped: Optional[str] = None
         self.home = ""
         self.db_path: Optional[str] = None
         self.log_file: Optional[str] = None
@@ -121,6 +129,8 @@ class Arguments:
         self.format: Optional[str] = None
         self.out: Optional[str] = None
         self.force = self.json = self.quiet = self.verbose = False
+        self.watch = self.scheduled = self.watched = False  # of `tick`
+        self.argv: Sequence[str] = ()
         self.clock = Clock()
         self.app_verb: Optional[Verb] = None  # the verb, where an app brings it
         self.hushed = False  # as if quiet on stderr, though results are shown
@@ -219,7 +229,9 @@ def parse(words: Sequence[str]) -> Arguments:
         args = Arguments()
         args.verb = words[0][1:]
         return args
-    return _scan(words) or _parse(words)
+    args = _scan(words) or _parse(words)
+    args.argv = words
+    return args
 
 
 def room_of(verb: str) -> str:
@@ -230,17 +242,19 @@ def room_of(verb: str) -> str:
 def _scan(words: Sequence[str]) -> Optional[Arguments]:
     """The plain words of a `--task` line; None for anything that argparse should look at."""
     args = Arguments()
-    args.verb = "run"
-    left = iter(words)
+    is_tick = bool(words) and words[0] == "tick"
+    args.verb = "tick" if is_tick else "run"
+    options = {**COMMON, **(TICK if is_tick else RUN)}
+    left = iter(words[1:] if is_tick else words)
     for word in left:
-        metavar, _ = COMMON.get(word) or RUN.get(word) or ("?", "")
+        metavar, _ = options.get(word, ("?", ""))
         if metavar == "?":
             return None
         value = next(left, "") if metavar else True
         if not value or (metavar and str(value).startswith("-") and not (word == "--out" and value == "-")):
             return None
         setattr(args, word[2:].replace("-", "_"), value)
-    return args if args.task else None
+    return args if args.task or is_tick else None
 
 
 def _parse(words: Sequence[str]) -> Arguments:
@@ -334,11 +348,11 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
                 super().print_help(file)
 
     parser = Parser(prog=program(), allow_abbrev=False)
-    _add(parser, {**COMMON, **RUN})
+    add_options(parser, {**COMMON, **RUN})
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     for name, text in VERBS.items():
         sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
-        _add(sub, COMMON)
+        add_options(sub, COMMON)
         if name == verb:
             module = __import__(f"{__package__}.commands.{room_of(name)}", fromlist=["add_arguments"])
             module.add_arguments(sub)
@@ -347,14 +361,14 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
 
         brought = of_apps[verb]
         sub = verbs.add_parser(verb, help=brought.doc, description=brought.doc, allow_abbrev=False)
-        _add(sub, COMMON)
+        add_options(sub, COMMON)
         add_app(sub)
         if brought.arguments:
             brought.arguments(sub)
     return parser
 
 
-def _add(parser: ArgumentParser, table: dict[str, tuple[str, str]]) -> None:
+def add_options(parser: ArgumentParser, table: dict[str, tuple[str, str]]) -> None:
     """Add options of a table; absent ones leave the namespace as it is."""
     import argparse
 

@@ -94,8 +94,10 @@ class _Boundary:
                     sys.stdout.flush()
             finally:
                 ended()
-            if code != exits.OK:
+            if code in exits.NAMES and code != exits.OK:
                 self._say_json(code, "not everything was done", "the lines above say what failed")
+            elif code != exits.OK:  # the one that --exit-skipped asked for
+                self._say_json(code, "nothing had to be run", "")
         except BaseException as error:  # noqa: BLE001 (the boundary: nothing may pass)
             code = self._judge_anyhow(error)
         finally:
@@ -163,7 +165,7 @@ class _Boundary:
 
         home = self.args and self.args.opened
         redact = home.redactor.text if home else str
-        name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}")
+        name = exits.NAMES.get(code, f"SIGNAL {code - exits.SIGNAL}" if code > exits.SIGNAL else "SKIPPED")
         record = {"type": "exit", "code": code, "name": name, "message": redact(message), "hint": redact(hint)}
         _write_error(json.dumps(record))
 

@@ -133,10 +133,13 @@ class Paper:
                 self.due_at[name, each.key] = each.due_at
                 self._put(name, each.key, Slot(), "notice")
 
-    def leave_out(self, name: str, each, *, owner: str) -> None:
-        after = machine.release(self.slots[name][each.key], owner=owner, status="skipped")
+    def leave_out(self, name: str, each, *, owner: str, lease_until: str) -> None:
+        mine = machine.enlist(self.slots[name].get(each.key), owner=owner, lease_until=lease_until)
+        self.due_at.setdefault((name, each.key), each.due_at)
+        self.was[name, each.key] = self.slots[name][each.key].status if each.key in self.slots[name] else ""
+        self._put(name, each.key, mine, "enlist")
         self._may_skip(name, each)
-        self._put(name, each.key, after, "leave out")
+        self._put(name, each.key, machine.release(mine, owner=owner, status="skipped"), "leave out")
 
     def release(self, name: str, key: str, *, owner: str) -> None:
         after = machine.release(self.slots[name][key], owner=owner)
@@ -323,6 +326,8 @@ class World:
             rows = self.table.slots[name]
             again = [key for key in sorted(rows) if rows[key].status in ("failed", "skipped")][-1 - luck % 2 :]
             order = Order(keys={name: again}, force=luck // 2 % 4 == 0)
+        elif kind > 5 and name in STEP:
+            order = Order(enabled_at={})  # a tick
         return self.start({name, self.names[luck % len(self.names)]} if kind == 2 else {name}, order)
 
     def start(self, names, order: Order) -> Process:
@@ -566,10 +571,10 @@ def enlist(world: World, me: Process, runs, left_out, overtaken) -> bool:
         if "blind" in world.flaws:
             return False
         raise Broken(f"{me} may not have what nobody had: {error}") from error
-    for name, each in [*runs, *left_out]:
+    for name, each in runs:
         table.enlist(name, (each,), owner=me.owner, lease_until=world.lease)
     for name, each in left_out:
-        table.leave_out(name, each, owner=me.owner)
+        table.leave_out(name, each, owner=me.owner, lease_until=world.lease)
     for name, each in overtaken:
         table.notice(name, (each,))
     me.has_list = True

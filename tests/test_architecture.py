@@ -19,13 +19,13 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock consoles crontab errors groups migrations money price_table redactor text",
+    "clock consoles crontab errors groups idle migrations money price_table redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " sheet signals strict_json",
     "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
     "cells config due log_reading log_store opening prices retry seals",
     "chronicle export headings http_answer http_connector ini journal ledger line_store logbook price_facts"
-    " repricing retention slots store survey",
+    " repricing retention schedules slots store survey",
     "audit_chain batch_store figures http_client paging price_import price_store provenance",
     "audit home imports price_book",
     "app_values collector posting",
@@ -33,7 +33,7 @@ RANKS = (
     "accounts apps context holes",
     "bodies living plan",
     "operations",
-    "agenda child desk",
+    "agenda child desk ticking",
     "crew",
     "loop",
     "runner",
@@ -128,7 +128,7 @@ MAY = {
     "sockets": r"core/http_\w+\.py|sandbox/.*|web/.*",
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|line_store|batch_store|log_store|opening|columns"
-    r"|export|survey|retention|price_store|foreign_db|seals|audit|audit_chain"
+    r"|export|survey|retention|schedules|price_store|foreign_db|seals|audit|audit_chain"
     r"|provenance)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",

@@ -178,7 +178,7 @@ def test_a_migration_and_its_record_are_one_transaction(made: Path, monkeypatch:
     monkeypatch.undo()
     db = open_to_read(str(made), clock=CLOCK)
     assert db.one("SELECT count(*) FROM sqlite_master WHERE name = 'half'") == (0,)
-    assert db.all("SELECT version FROM schema_migrations") == [(1,), (2,), (3,)]
+    assert db.all("SELECT version FROM schema_migrations") == [(1,), (2,), (3,), (4,)]
     db.close()
     assert [file.name for file in made.parent.glob("*.backup-*")] == ["agent_os.db.backup-20261122T090000Z"]
 
@@ -193,11 +193,12 @@ def test_an_older_database_is_migrated_after_a_backup(made: Path, monkeypatch: p
         (1, "ledger"),
         (2, "durable tasks"),
         (3, "sources"),
-        (4, "more"),
+        (4, "schedules"),
+        (5, "more"),
     ]
     db.close()
     backup = sqlite3.connect(next(made.parent.glob("*.backup-*")))
-    assert backup.execute("SELECT version FROM schema_migrations").fetchall() == [(1,), (2,), (3,)]
+    assert backup.execute("SELECT version FROM schema_migrations").fetchall() == [(1,), (2,), (3,), (4,)]
     backup.close()
 
 

@@ -161,8 +161,8 @@ def what_waits_is_dropped(task, known, **facts):
     return BY_POLICY(task, due.Known(known.newest, kept), **facts)
 
 
-def a_later_slot_stands_for_this_one(task, known, *, latest, now):
-    return BY_POLICY(task, known, latest=max([latest, *known.slots]), now=now)
+def a_later_slot_stands_for_this_one(task, known, *, latest, **facts):
+    return BY_POLICY(task, known, latest=max([latest, *known.slots]), **facts)
 
 
 def what_was_begun_is_skipped(task, known, **facts):

@@ -13,15 +13,18 @@ from . import work_done
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from ..arguments import Arguments
     from ..core.collector import Collector
     from ..core.due import Order
     from ..core.home import Home
     from ..core.plan import Setup, Unit
+    from ..core.spec import Task
 
 EXPORT_ONLY = ("table", "format", "out")
-RUN_ONLY = ("key", "from_step", "jobs")
+RUN_ONLY = ("key", "from_step", "jobs", "exit_skipped")
+FREE_CODES = range(64, 126)  # for --exit-skipped: ours are below, a shell's own and those of signals above; and 70
 
 
 def execute(args: Arguments) -> int:
@@ -38,16 +41,26 @@ def execute(args: Arguments) -> int:
     setup = setup_of(home, app=args.app, jobs=args.whole("jobs", args.jobs, most=256))
     targets = targets_of(args.task, setup)
     refuse(args, EXPORT_ONLY)
+    skipped_code = code_where_skipped(args)
     order = order_of(args, home)
     check_order(order, targets, setup)
-    return run(args, home, setup, targets=targets, order=order, began_at=began_at)
+    order = of_slot(order, targets, setup, now=home.clock.now())
+    return run(args, home, setup, targets=targets, order=order, began_at=began_at, skipped_code=skipped_code)
 
 
 def run(  # noqa: PLR0913 (what a run is, all by name)
-    args: Arguments, home: Home, setup: Setup, *, targets: Sequence[str], order: Order, began_at: str
+    args: Arguments,
+    home: Home,
+    setup: Setup,
+    *,
+    targets: Sequence[str],
+    order: Order,
+    began_at: str,
+    skipped_code: int = exits.OK,
 ) -> int:
     """Run targets and report; whatever starts a run ends here."""
-    refuse_disabled(targets, setup, home)
+    if not skipped_code:
+        refuse_disabled(targets, setup, home)
     from ..wiring import runner_of
 
     home.log.info("files", home.where())
@@ -57,7 +70,21 @@ def run(  # noqa: PLR0913 (what a run is, all by name)
         from .report import report
 
         report(args, units)
-    return code_of(units)
+    is_idle = all(unit.status == "skipped" for unit in units if unit.is_target)
+    return code_of(units) or (skipped_code if is_idle else exits.OK)
+
+
+def code_where_skipped(args: Arguments) -> int:
+    """--exit-skipped: what tells an engine that calls us that there was nothing to run. Raises UsageError."""
+    value = args.exit_skipped
+    if value is None:
+        return exits.OK
+    if value.isascii() and value.isdigit() and len(value) < 4 and int(value) in FREE_CODES and int(value) != exits.BUG:
+        return int(value)
+    raise UsageError(
+        f"--exit-skipped is {value[:40]!r}",
+        hint=f"give a code from {FREE_CODES[0]} to {FREE_CODES[-1]}, not {exits.BUG}; Airflow takes 99 for skipped",
+    )
 
 
 def refuse(args: Arguments, options: Sequence[str]) -> None:
@@ -71,17 +98,50 @@ def refuse(args: Arguments, options: Sequence[str]) -> None:
 def check_order(order: Order, targets: Sequence[str], setup: Setup) -> None:
     """Raise UsageError for a choice of slots that no target can make sense of."""
     tasks = [setup.tasks[name] for name in targets]
-    if order.key and any(not task.is_adhoc or task.kind == "collector" for task in tasks):
-        raise UsageError(
-            f"--key names the slot of a task that has no time of its own; {targets[0]} has its days or its schedule",
-            hint="--since and --until choose among them",
-        )
+    if order.key and not order.is_open:
+        raise UsageError("--key and --since or --until exclude each other", hint="a key is one slot; give one of them")
     if not order.is_open and all(task.is_adhoc and task.kind != "collector" for task in tasks):
         raise UsageError(
             f"--since and --until mean nothing to the task {targets[0]}", hint="it has neither days nor a schedule"
         )
     if order.from_step and any(task.kind != "function" for task in tasks):
         raise UsageError("--from-step is for tasks in Python", hint="leave it out")
+
+
+def of_slot(order: Order, targets: Sequence[str], setup: Setup, *, now: datetime) -> Order:
+    """The same order, where --key names a slot of tasks with days or a schedule. Raises UsageError for what is none."""
+    from ..core.due import Order, latest_key
+
+    timed = [setup.tasks[name] for name in targets if setup.tasks[name].kind == "collector"]
+    timed += [task for task in map(setup.tasks.__getitem__, targets) if not task.is_adhoc]
+    if not order.key or not timed:
+        return order
+    for task in timed:
+        is_instant = bool(task.schedule and not task.partition)
+        form = "an instant of its schedule, such as 2026-11-22T05:00Z" if is_instant else "a UTC day, as 2026-11-21"
+        if not is_slot(task, order.key):
+            raise UsageError(
+                f"--key {order.key[:40]!r} is no slot of {task.name}", hint=f"its slots are named by {form}"
+            )
+        latest = latest_key(task, now) if not task.is_adhoc else iso(now)[:10]
+        if order.key > latest:
+            raise UsageError(f"the slot {order.key} of {task.name} is not due yet", hint=f"the latest is {latest}")
+    keys = {task.name: [order.key] for task in timed}
+    return Order(keys=keys, force=order.force, lookback_days=order.lookback_days, from_step=order.from_step)
+
+
+def is_slot(task: Task, key: str) -> bool:
+    """Whether a task with days or a schedule, or a collector, has a slot of this key, past or to come."""
+    from ..core.cron import moment_of
+    from ..core.due import is_day
+
+    if task.partition or task.kind == "collector" or not task.schedule:
+        return is_day(key)
+    try:
+        moment = moment_of(key)
+    except ValueError:
+        return False
+    return bool(task.schedule.latest(moment) == moment)
 
 
 def order_of(args: Arguments, home: Home) -> Order:

@@ -47,6 +47,10 @@ class Agenda:
                 self._line_up(follower)
 
     def _line_up(self, unit: Unit) -> None:
+        if unit.begins_at:  # it is ready, but for its jitter
+            begins_at, unit.begins_at = unit.begins_at, 0.0
+            self.come_back(unit, begins_at)
+            return
         self._ready.setdefault(unit.task.limits, deque()).append((next(self._numbers), unit))
 
     def come_back(self, unit: Unit, at: float) -> None:

@@ -27,6 +27,10 @@ class Clock:
         if seconds > 0:
             time.sleep(seconds)
 
+    def zone_seconds(self) -> int:
+        """How far the machine's own zone is ahead of UTC now."""
+        return time.localtime().tm_gmtoff
+
     def today(self) -> str:
         """The current UTC day as `2026-11-22`."""
         return self.now().strftime("%Y-%m-%d")

@@ -42,6 +42,7 @@ KNOWN = (
     Setting("AGENT_OS_LIMITS", "", "named limits, as openai = 1"),
     Setting("AGENT_OS_JOBS", "8", "how many tasks run side by side"),
     Setting("AGENT_OS_PROJECT_NAMES", "yes", "whether names of project folders are kept from local logs"),
+    Setting("AGENT_OS_COLLECT", "daily 00:00", "when `tick` has every collector collect, in UTC: a schedule"),
     Setting("AGENT_OS_RETENTION_DAYS", "400", "how many days the history is kept; results are kept for ever"),
 )
 
@@ -156,15 +157,15 @@ def load(
 
     Raises ConfigError when the home does not exist, or when `.env` or `agent_os.ini` cannot be read as what they are.
     """
-    environment = os.environ if environ is None else environ
-    folder = find_home(home, environment)
+    given = environment(environ)
+    folder = find_home(home, given)
     env_path = os.path.join(folder, ".env")
     ini_path = os.path.join(folder, "agent_os.ini")
-    dotenv_file = dotenv.read(env_path, environment)
+    dotenv_file = dotenv.read(env_path, given)
     ini_settings, sections = _read_ini(ini_path)
     sources = (
         ("flag", dict(flags or {})),
-        ("environment", environment),
+        ("environment", given),
         (env_path, {name: value for name, value in dotenv_file.pairs if value is not None}),
         (ini_path, ini_settings),
     )
@@ -173,6 +174,11 @@ def load(
         lines = ", ".join(map(str, dotenv_file.bad_lines[:5]))
         warnings.append(f"{env_path}: no assignment on line {lines}; passed over")
     return Settings(folder, sources, warnings=warnings, sections=sections)
+
+
+def environment(environ: Optional[Mapping[str, str]] = None) -> Mapping[str, str]:
+    """The environment that was handed in, else that of the process."""
+    return os.environ if environ is None else environ
 
 
 def find_home(flag: str, environ: Mapping[str, str]) -> str:

@@ -112,11 +112,11 @@ class Desk:
         for task, dues in plan.enlisted():
             self.slots.enlist(task.name, dues, owner=self.owner, lease_until=lease)
         for task, due in plan.left_out:
-            self.slots.leave_out(task.name, due, owner=self.owner)
+            self.slots.leave_out(task.name, due, owner=self.owner, lease_until=lease)
         for task, due in plan.overtaken:
             self.slots.notice(task.name, (due,))
         for unit in plan.units:
-            if unit.status and (unit.is_target or unit.disabled):
+            if unit.status and ((unit.is_target and not order.is_tick) or unit.disabled):
                 self._note_skipped(unit)
             elif unit.task.name in targets and (order.force or order.from_step) and unit.key:
                 self._forget_steps(unit, order)

@@ -12,7 +12,7 @@ from .days import Moments, Window, add_days, horizon, ordinal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Optional, Union
 
     from .spec import Task
@@ -25,7 +25,7 @@ NEVER_SEEN = ""
 class Order:
     """What the caller wants: which slots (none named: whatever is due), and whether to do again what is done."""
 
-    __slots__ = ("force", "from_step", "key", "keys", "lookback_days", "since", "until")
+    __slots__ = ("_is_idle", "enabled_at", "force", "from_step", "key", "keys", "lookback_days", "since", "until")
 
     def __init__(  # noqa: PLR0913 (each is an option of the command line)
         self,
@@ -37,6 +37,8 @@ class Order:
         key: str = "",
         keys: Optional[Mapping[str, Iterable[str]]] = None,
         from_step: str = "",
+        enabled_at: Optional[Mapping[str, str]] = None,
+        is_idle: Optional[Callable[[str], bool]] = None,
     ) -> None:
         self.since = since
         self.until = until
@@ -45,6 +47,25 @@ class Order:
         self.key = key
         self.keys = keys or {}  # task -> exactly these slots of it, whatever is due otherwise
         self.from_step = from_step
+        # Of a tick: since when each task is looked after; nothing that was due before is. None: asked for by name.
+        self.enabled_at = enabled_at
+        self._is_idle = is_idle
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether nobody asked: it is only looked whether something is due."""
+        return self.enabled_at is not None
+
+    def has_become_idle(self, collector: str) -> bool:
+        """Whether a collector that a tick found to be due is not due any more."""
+        return self._is_idle is not None and self._is_idle(collector)
+
+    def of_others(self) -> Order:
+        """What the same order wants of the tasks that the ones which were asked for come after."""
+        return Order(
+            since=self.since, until=self.until, lookback_days=self.lookback_days,
+            enabled_at=None if self.enabled_at is None else {},
+        )  # fmt: skip
 
     @property
     def is_again(self) -> bool:
@@ -135,7 +156,7 @@ def due_slots(task: Task, known: Known, *, now: datetime, order: Order) -> list[
         return [slot_of(task, key, now=now) for key in keys]
     if order.is_again:
         return [slot_of(task, latest, now=now)]
-    return _by_policy(task, known, latest=latest, now=now)
+    return _by_policy(task, known, latest=latest, now=now, order=order)
 
 
 def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list[Due]:
@@ -155,32 +176,47 @@ def _asked_for(task: Task, known: Known, *, now: datetime, order: Order) -> list
     return [slot_of(task, iso(moment), now=moment)]
 
 
-def _by_policy(task: Task, known: Known, *, latest: str, now: datetime) -> list[Due]:
+def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: Order) -> list[Due]:
     """What is due without being asked for: what is new since the newest slot known, and what is unresolved.
 
     Slots after `latest` come from a clock that was ahead: their time has yet to come. Slots that are not of the kind
-    that the task has now come from another declaration of it, and stand for nothing.
+    that the task has now come from another declaration of it, and stand for nothing. A tick does not try again what
+    has failed before the next slot is due: whoever wants that says `retries`.
     """
     mine = {key: slot for key, slot in known.slots.items() if key <= latest and is_key(task, key)}
-    fresh = [key for key in keys_since(task, known.newest, latest) if not known.status(key)]
+    fresh = [key for key in _new_keys(task, known, latest=latest, order=order) if not known.status(key)]
     begun = [key for key, (status, tries, _) in mine.items() if status == "due" and tries]
     waiting = [key for key, (status, tries, _) in mine.items() if status == "due" and not tries]
     failed = [key for key, (status, _, _) in mine.items() if status == "failed"]
     missed = sorted({*fresh, *waiting})
+    if order.is_tick and not missed:
+        failed = []
     newest = max([*missed, *begun, *failed, known.newest], default="")
     found = _of_another_kind(task, known, now=now)
     if task.catch_up == "all":
         return found + [slot_of(task, key, now=now) for key in sorted({*missed, *begun, *failed})]
+    late = iso(now - timedelta(seconds=GRACE_SECONDS))
     for key in sorted({*missed, *begun, *(key for key in failed if key == newest)}):
-        due = slot_of(task, key, now=now)
         if key in begun:
-            pass
+            skip = ""
         elif task.catch_up == "latest" and key != newest:
-            due.skip = f"missed; {newest} stands for it (catch_up = latest)"
-        elif task.catch_up == "none" and due.due_at < iso(now - timedelta(seconds=GRACE_SECONDS)):
-            due.skip = "missed by more than an hour (catch_up = none)"
-        found.append(due)
+            skip = f"missed; {newest} stands for it (catch_up = latest)"
+        elif task.catch_up == "none" and due_at(task, key) < late:
+            skip = "missed by more than an hour (catch_up = none)"
+        else:
+            skip = ""
+        found.append(_left_out(task, key, skip) if skip else slot_of(task, key, now=now))
     return found
+
+
+def _new_keys(task: Task, known: Known, *, latest: str, order: Order) -> list[str]:
+    """The keys after the newest known. For a tick, whatever came since it looks after the task, and nothing before."""
+    since = (order.enabled_at or {}).get(task.name, "")
+    if not since:
+        return keys_since(task, known.newest, latest)
+    first = add_days(since[:10], -_DAYS_BEFORE) if task.partition else since[:16] + "Z"
+    begin = max(first, known.newest) if is_key(task, known.newest) and known.newest else first
+    return [key for key in keys_since(task, begin, latest) if due_at(task, key) > since]
 
 
 def _of_another_kind(task: Task, known: Known, *, now: datetime) -> list[Due]:
@@ -253,9 +289,8 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
     about the day of asking.
     """
     if is_day(key):
-        end = _midnight(add_days(key, 1))
-        due = _schedule(task).next(end - _TICK) if task.partition and task.schedule else end
-        return Due(key, due_at=iso(due), window=Window(key, add_days(key, 1)))
+        due = due_at(task, key) if task.partition else iso(_midnight(add_days(key, 1)))
+        return Due(key, due_at=due, window=Window(key, add_days(key, 1)))
     if task.schedule and not task.partition:
         from .cron import key_of, moment_of
 
@@ -268,6 +303,19 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
             return Due(key, due_at=iso(moment), window=Moments(key_of(before), key))
     today = now.astimezone(timezone.utc).date().isoformat()
     return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
+
+
+def due_at(task: Task, key: str) -> str:
+    """When a slot of a task with days or a schedule is due."""
+    if not task.partition:
+        return key[:16] + ":00.000Z"
+    end = _midnight(add_days(key, 1))
+    return iso(_schedule(task).next(end - _TICK) if task.schedule else end)
+
+
+def _left_out(task: Task, key: str, why: str) -> Due:
+    """A slot that is not run; there may be very many of them, and nobody asks for its window."""
+    return Due(key, due_at=due_at(task, key), window=_NO_WINDOW, skip=why)
 
 
 def is_day(key: str) -> bool:
@@ -300,6 +348,8 @@ def shape_of(task: Task) -> str:
 
 
 _TICK = timedelta(microseconds=1)
+_DAYS_BEFORE = 3  # a day is due after it is over, by a schedule of any hour in any zone not long after
+_NO_WINDOW = Moments("", "")
 
 
 def _midnight(day: str) -> datetime:

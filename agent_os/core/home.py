@@ -69,11 +69,15 @@ class Home:
             environ=self.settings.environment(),
         )
 
-    def close(self) -> None:
-        """Close the database and the log."""
+    def reopen(self) -> None:
+        """Close the database, so that it is opened anew: to write, where it was open to be read."""
         if self._store is not None:
             self._store.db.close()
             self._store = None
+
+    def close(self) -> None:
+        """Close the database and the log."""
+        self.reopen()
         self.log.close()
 
     def where(self) -> str:

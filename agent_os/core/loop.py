@@ -90,6 +90,8 @@ class Loop:
         """Do these units, each when what it comes after is done."""
         self._units += units
         self._progress.begin(sum(1 for unit in self._units if not unit.is_over))
+        for unit in units:
+            unit.begins_at = unit.delay_seconds and self._clock.monotonic() + unit.delay_seconds
         self._agenda.add(units)
         while self._agenda or self._active:
             self._turn()

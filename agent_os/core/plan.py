@@ -7,7 +7,7 @@ transaction in which it was made.
 from __future__ import annotations
 
 from . import lock
-from .clock import iso
+from .clock import from_iso, iso
 from .days import Window, add_days, due_days, windows, within_reach
 from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, overtaken, slot_of
 from .errors import ConfigError
@@ -43,6 +43,8 @@ class Unit:
         self.after: list[Unit] = []
         self.is_target = False
         self.blocked = ""  # why it cannot be done, known before anything runs
+        self.delay_seconds = 0.0  # how long to wait before it begins (jitter)
+        self.begins_at = 0.0  # the same as an instant of the monotonic clock; 0: at once
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.span: Optional[Window] = None
@@ -137,9 +139,8 @@ class Plan:
         self.remarks: list[str] = []
 
     def enlisted(self) -> list[tuple[Task, Sequence[Due]]]:
-        """Every slot that the runner needs for itself."""
-        found: list[tuple[Task, Sequence[Due]]] = [(unit.task, unit.dues) for unit in self.units if unit.dues]
-        return found + [(task, (due,)) for task, due in self.left_out]
+        """Every slot that the runner needs for itself, but those that it leaves out."""
+        return [(unit.task, unit.dues) for unit in self.units if unit.dues]
 
 
 class Planner:
@@ -182,9 +183,7 @@ class Planner:
                 followers[name].append(task)
         for task in reversed(chosen):
             is_target = task.name in targets
-            mine = order if is_target else Order(
-                since=order.since, until=order.until, lookback_days=order.lookback_days
-            )  # fmt: skip
+            mine = order if is_target else order.of_others()
             if task.kind == "collector":
                 made[task.name] = [self._collection(task, mine, began_at=began_at, remarks=plan.remarks)]
             else:
@@ -215,6 +214,10 @@ class Planner:
         if task.is_adhoc or task.partition:
             dues += self._wanted(task, wanted, dues, now=now)
         units = self._units(task, sorted((due for due in dues if not due.skip), key=lambda due: (due.due_at, due.key)))
+        if not units[0].dues and order.keys_of(task.name) and not units[0].disabled:
+            units[0].error = "nothing to do: it is done already"
+        if order.is_tick and task.jitter_seconds:
+            self._delay(units, now=now)
         if not units[0].disabled:
             plan.left_out += [(task, due) for due in dues if due.skip]
             later = overtaken(task, known, dues, latest=latest, now=now, order=order)
@@ -246,6 +249,17 @@ class Planner:
         unit.error = disabled or self._nothing_due(task)
         return [unit]
 
+    def _delay(self, units: Sequence[Unit], *, now: datetime) -> None:
+        """Have what has just become due wait: always as long for one task of one database, at most what it says."""
+        from zlib import crc32
+
+        identity = self._store.db.identity
+        for unit in units:
+            share = crc32(f"{identity.instance if identity else ''} {unit.task.name}".encode()) / 2**32
+            for due in unit.dues:
+                late = (now - from_iso(due.due_at)).total_seconds()
+                unit.delay_seconds = max(0.0, unit.task.jitter_seconds * share - late)
+
     def _nothing_due(self, task: Task) -> str:
         if task.schedule is None:
             return "nothing to do: it is done already"
@@ -258,6 +272,9 @@ class Planner:
         collector = unit.collector = self._collectors[task.name]
         if self._disabled(task):
             unit.status, unit.error, unit.disabled = "skipped", self._disabled(task), True
+            return unit
+        if order.has_become_idle(task.name):
+            unit.status, unit.error = "skipped", "nothing to do: another run was faster"
             return unit
         now = iso(self._home.clock.now())
         today = now[:10]

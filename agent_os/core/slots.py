@@ -193,12 +193,18 @@ class Slots:
             [(task, due.key, due.due_at, now) for due in dues],
         )
 
-    def leave_out(self, task: str, due: Due, *, owner: str) -> None:
-        """Resolve an enlisted slot as skipped, for the reason that it carries."""
-        before = self._row(task, due.key)
-        if before:
-            after = machine.release(before, owner=owner, status="skipped")
-            self._write(task, due.key, after, reason=due.skip, now=self._db.now())
+    def leave_out(self, task: str, due: Due, *, owner: str, lease_until: str) -> None:
+        """Resolve a slot as skipped, for the reason that it carries. FencedError for one that another runner has."""
+        now = self._db.now()
+        made = self._db.run(
+            "INSERT INTO slots(task, key, status, due_at, reason, changed_at) VALUES (?, ?, 'skipped', ?, ?, ?)"
+            " ON CONFLICT(task, key) DO NOTHING",
+            (task, due.key, due.due_at, due.skip, now),
+        )
+        if not made.rowcount:
+            mine = machine.enlist(self._row(task, due.key), owner=owner, lease_until=lease_until)
+            after = machine.release(mine, owner=owner, status="skipped")
+            self._write(task, due.key, after, reason=due.skip, now=now)
 
     def release(self, task: str, keys: Iterable[str], *, owner: str, reason: str) -> None:
         """Take slots that never ran off the list; they stay due, for this reason."""
@@ -207,11 +213,6 @@ class Slots:
             before = self._row(task, key)
             if before and before.owner == owner and before.status == "due":
                 self._write(task, key, machine.release(before, owner=owner), reason=reason, now=now)
-
-    def release_all(self, owner: str, *, reason: str) -> None:
-        """Take whatever never ran off the list of a runner that ends."""
-        for task, key in self._owned(owner):
-            self.release(task, (key,), owner=owner, reason=reason)
 
     def renew(self, owner: str, *, lease_until: str) -> int:
         """Prolong the lease of everything that a runner has; how many slots that are."""

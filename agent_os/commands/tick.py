@@ -1,0 +1,234 @@
+"""`tick`: run whatever is due now, once; nothing where nothing is. What cron, launchd, systemd or a person calls."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import exits
+from ..core import archive, config, idle
+from ..core.clock import iso
+from ..core.errors import BusyError, ConfigError
+from . import emit, emit_json, work_done
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from ..core.home import Home
+    from ..core.plan import Setup
+    from ..core.schedules import Schedules
+    from ..core.ticking import Look, Watcher
+
+MOST_LOOKS = 5  # where others are faster every time: they do what is due
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """--watch, --scheduled, --app."""
+    from argparse import SUPPRESS
+
+    from ..arguments import TICK, add_options
+
+    add_options(parser, TICK)
+    parser.add_argument("--watched", action="store_true", help=SUPPRESS)  # started by --watch
+
+
+def execute(args: Any) -> int:
+    """Look, and run what is due."""
+    if args.watch:
+        from .tick_watch import watch
+
+        return watch(args)
+    environ = config.environment(args.environ)
+    mark = ""
+    if archive.is_single_file() and not args.json:
+        mark = idle.mark_of(args.argv, environ, program=archive.location(), zone_seconds=args.clock.zone_seconds())
+        folder = config.find_home(args.home, environ)
+        following = idle.next_at(folder, mark=mark, now=iso(args.clock.now()))
+        if following:
+            say_idle(args, {}, following)
+            return exits.OK
+    return look_and_run(args, mark)
+
+
+def look_and_run(args: Any, mark: str) -> int:
+    """The same where no note says that nothing is due; `mark` is what a new one would be good for."""
+    began_at = iso(args.clock.now())
+    home = args.open()
+    if args.scheduled:
+        refuse_no_database(home)
+    from ..core.ticking import next_of
+    from ..wiring import setup_of
+
+    setup = setup_of(home, app=args.app)
+    for _ in range(MOST_LOOKS):
+        state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen
+        watcher = watcher_of(home, setup)
+        look = look_of(home, watcher)
+        if not look.targets and not has_mail(home, setup):
+            break
+        try:
+            return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
+        except BusyError:  # someone else has begun it since
+            home.log.debug("tick.busy", "another run was faster; looking again")
+    following = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home)) or "never"
+    apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
+    if mark and look.is_quiet and not apps:  # an app's code may be edited, which nothing here would see
+        leave_note(home, mark=mark, state=state, now=watcher.now, following=following)
+    if args.json:
+        emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
+    else:
+        say_idle(args, look.waits, following)
+    return exits.OK
+
+
+def leave_note(home: Home, *, mark: str, state: str, now: datetime, following: str) -> None:
+    """Note that nothing is due from `now` until something is, or an hour is over."""
+    from datetime import timedelta
+
+    from ..core.schedules import Schedules
+
+    message = Schedules(home.store().db).next_message_at()
+    times = [iso(now + timedelta(seconds=idle.LONGEST_SECONDS)), following, message or ""]
+    until = min(time for time in times if time and time != "never")
+    idle.write(home.settings.home, mark=mark, state=state, span=(iso(now), until), following=following)
+
+
+def refuse_no_database(home: Home) -> None:
+    """Raise ConfigError where an installed schedule finds no database: it would begin an empty one in a wrong place."""
+    home.refuse_no_path()
+    if not os.path.exists(home.db_path) and not os.path.exists(home.db_path + ".id"):
+        raise ConfigError(
+            f"the schedule found no database at {home.db_path}",
+            hint="if the folder was moved, run `schedule install` there; if it is new, run `tick` once by hand",
+        )
+
+
+def watcher_of(home: Home, setup: Setup) -> Watcher:
+    """Who looks at the tasks of this home, at this instant."""
+    from ..core.living import Living
+    from ..core.schedules import Schedules
+    from ..core.slots import Slots
+    from ..core.ticking import Watcher
+
+    db = readable(home)
+    names = list(setup.tasks)
+    return Watcher(
+        setup,
+        Schedules(db),
+        now=home.clock.now(),
+        disabled=disabled_of(home, setup),
+        held=Living(home, Slots(db), owner="").held(names),
+        collect=collect_of(home),
+        edited_at=edited(home, setup),
+    )
+
+
+def readable(home: Home) -> Any:
+    """The database: made or migrated where that has to be; else it is enough to read it."""
+    try:
+        return home.store().db
+    except ConfigError:  # there is none yet, or it is of an older version: a writer says what else may be wrong
+        return home.store(write=True).db
+
+
+def look_of(home: Home, watcher: Watcher) -> Look:
+    """What is due, after what is declared now was written down, if it is new."""
+    look = watcher.look()
+    if look.changes:
+        schedules = writable(home, watcher)
+        with home.store(write=True).db.atomic():
+            schedules.keep(look.changes)
+    return look
+
+
+def writable(home: Home, watcher: Watcher) -> Schedules:
+    """Have the database open for writing, and the watcher ask there."""
+    from ..core.schedules import Schedules
+
+    home.reopen()
+    schedules = Schedules(home.store(write=True).db)
+    watcher.ask(schedules)
+    return schedules
+
+
+def disabled_of(home: Home, setup: Setup) -> dict[str, str]:
+    """Tasks that cannot run, and why."""
+    found = {name: each.disabled for name, each in setup.collectors.items() if each.disabled}
+    for task in setup.tasks.values():
+        missing = [name for name in task.needs if task.kind != "collector" and not home.settings.get(name)]
+        if missing:
+            found[task.name] = f"disabled: {missing[0]} is not set"
+    return found
+
+
+def collect_of(home: Home) -> str:
+    """When collectors collect. Raises ConfigError for a schedule that cannot be meant."""
+    from ..core.ticking import collects_since
+
+    value, source = home.settings.find("AGENT_OS_COLLECT")
+    try:
+        collects_since(value, home.clock.now())
+    except ValueError as error:
+        raise ConfigError(
+            f"AGENT_OS_COLLECT (from {source}): {error}", hint="as daily 06:00 or every 6h, in UTC"
+        ) from error
+    return value
+
+
+def edited(home: Home, setup: Setup) -> dict[str, str]:
+    """When agent_os.ini (`""`) and the files of apps were written last; `""` where nobody knows."""
+    files = {"": os.path.join(home.settings.home, "agent_os.ini")}
+    files.update({task.app: task.app for task in setup.tasks.values() if task.app})
+    return {app: _written_at(path, home.clock.now()) for app, path in files.items()}
+
+
+def _written_at(path: str, now: datetime) -> str:
+    from datetime import datetime, timezone
+
+    try:
+        return iso(min(datetime.fromtimestamp(os.stat(path).st_mtime, timezone.utc), now))
+    except (OSError, OverflowError, ValueError):
+        return ""
+
+
+def has_mail(home: Home, setup: Setup) -> bool:
+    """Whether a message waits whose time has come."""
+    if not setup.outboxes:
+        return False
+    from ..core.journal import Journal
+
+    return bool(Journal(home.store().db).outboxes_due() & set(setup.outboxes))
+
+
+def run(  # noqa: PLR0913 (what a tick knows, by name)
+    args: Any, home: Home, setup: Setup, *, look: Look, watcher: Watcher, began_at: str
+) -> int:
+    """Run what is due. BusyError where another run has begun it in between."""
+    from ..core.due import Order
+    from ..wiring import runner_of
+    from .report import report
+    from .run import code_of, lookback_days
+
+    order = Order(enabled_at=look.enabled_at, is_idle=watcher.is_idle, lookback_days=lookback_days(home))
+    is_live = not (args.quiet or args.json) and bool(sys.stderr and sys.stderr.isatty())
+    writable(home, watcher)
+    units = runner_of(home, setup, is_live=is_live).run(look.targets, order, began_at=began_at)
+    done = [unit for unit in units if unit.dues or unit.run_id]
+    with work_done():
+        if done or args.json:
+            report(args, done)
+    return code_of(units)
+
+
+def say_idle(args: Any, waits: Mapping[str, str], following: str) -> None:
+    """Nothing is due: say what waits, and when something is due next; an installed schedule says nothing."""
+    if args.quiet or args.scheduled or args.watched:
+        return
+    for task, reason in waits.items():
+        emit(f"{task} waits: {reason}")
+    nothing = "nothing is due, and no task has a time of its own"
+    emit(nothing if following == "never" else f"nothing is due; next: {following[:16]}Z")
