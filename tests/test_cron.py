@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent_os.core import crontab
 from agent_os.core.cron import Schedule, key_of, moment_of
 
 EXAMPLES = int(os.environ.get("CRON_EXAMPLES", "100"))
@@ -81,6 +83,13 @@ CASES = {
         ["2026-11-29 00:00", "2027-01-31 00:00", "2027-05-30 00:00"],
     ),
     "first and third Sunday, as 7": ("0 0 * * 7#1,7#3", ["2026-12-06 00:00", "2026-12-20 00:00", "2027-01-03 00:00"]),
+    "the last working day": (
+        "0 18 LW * *",
+        ["2026-11-30 18:00", "2026-12-31 18:00", "2027-01-29 18:00", "2027-02-26 18:00", "2027-03-31 18:00"],
+    ),
+    "the last working day in a list": ("0 0 lw,31 1,2 *", ["2027-01-29 00:00", "2027-01-31 00:00", "2027-02-26 00:00"]),
+    "the last working day if it is a Friday": ("0 0 LW * */5", ["2027-01-29 00:00", "2027-02-26 00:00"]),
+    "the last working day of a leap February": ("0 0 LW 2 1", ["2027-02-01 00:00", "2027-02-08 00:00"]),
     "29 February": ("0 0 29 2 *", ["2028-02-29 00:00", "2032-02-29 00:00"]),
     "29 February on a Monday": ("0 0 * 2 1#5", ["2044-02-29 00:00", "2072-02-29 00:00", "2112-02-29 00:00"]),
     "no 31st in every month": ("0 0 31 * *", ["2026-12-31 00:00", "2027-01-31 00:00", "2027-03-31 00:00"]),
@@ -88,6 +97,14 @@ CASES = {
     "zeros in front": ("00 06 01 01 *", ["2027-01-01 06:00"]),
     "any white space": ("  0\t12  *  * *\n", ["2026-11-22 12:00", "2026-11-23 12:00"]),
     "every minute": ("* * * * *", ["2026-11-22 09:01", "2026-11-22 09:02"]),
+    "daily at a time": ("daily 06:00", ["2026-11-23 06:00", "2026-11-24 06:00"]),
+    "daily, without zeros and in any case": ("Daily  6:05", ["2026-11-23 06:05", "2026-11-24 06:05"]),
+    "every quarter of an hour": ("every 15m", ["2026-11-22 09:15", "2026-11-22 09:30", "2026-11-22 09:45"]),
+    "every two hours": ("EVERY 2H", ["2026-11-22 10:00", "2026-11-22 12:00"]),
+    "every day": ("every 1d", ["2026-11-23 00:00", "2026-11-24 00:00"]),
+    "every seven days, from a Thursday in 1970 on": ("every 7d", ["2026-11-26 00:00", "2026-12-03 00:00"]),
+    "every 90 minutes, over midnight": ("every 90m", ["2026-11-22 10:30", "2026-11-22 12:00"]),
+    "every 7 minutes, counted from 1970": ("every 7m", ["2026-11-22 09:05", "2026-11-22 09:12"]),
     "@yearly": ("@yearly", ["2027-01-01 00:00", "2028-01-01 00:00"]),
     "@annually": ("@annually", ["2027-01-01 00:00", "2028-01-01 00:00"]),
     "@monthly": ("@monthly", ["2026-12-01 00:00", "2027-01-01 00:00"]),
@@ -100,16 +117,18 @@ CASES = {
 
 @pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES)
 def test_a_schedule_comes_when_its_fields_say(text: str, expected: list[str]) -> None:
-    """Five fields or a name; the days by Debian's rule; L and # as an addition."""
+    """Five fields, a name, a time or an interval; the days by Debian's rule; L, LW and # as an addition."""
     found = Schedule(text).between(utc(SUNDAY), datetime.max.replace(tzinfo=timezone.utc))
     assert [f"{moment:%Y-%m-%d %H:%M}" for moment in islice(found, len(expected))] == expected
 
 
 MINUTES = "it takes 0-59, *, lists (1,2), ranges (1-5) and steps (*/5)"
 HOURS = "it takes 0-23, *, lists (1,2), ranges (1-5) and steps (*/5)"
-DAYS = "it takes 1-31, L (the last), *, lists (1,2), ranges (1-5) and steps (*/5)"
+DAYS = "it takes 1-31, L (the last), LW (the last working day), *, lists (1,2), ranges (1-5) and steps (*/5)"
 MONTHS = "it takes 1-12, jan-dec, *, lists (1,2), ranges (1-5) and steps (*/5)"
 WEEKDAYS = "it takes 0-7, sun-sat, 1#2 (second Monday), 5L (last Friday), *, lists (1,2), ranges (1-5) and steps (*/5)"
+TIMES_OF_DAY = "it takes a time from 00:00 to 23:59 (daily 06:00)"
+INTERVALS = "it takes whole minutes, hours or days (every 15m, every 2h, every 1d), 366d at most"
 NAMES = "minute, hour, day of the month, month, day of the week"
 ALIASES = "the names are @yearly @annually @monthly @weekly @daily @midnight @hourly"
 
@@ -168,12 +187,37 @@ REFUSED = {
     ),
     "the nearest working day": (
         "0 0 15W * *",
-        f"the day of the month of a schedule cannot be '15W': W, the nearest working day, is not known here; {DAYS}",
+        "the day of the month of a schedule cannot be '15W': the working day nearest to a date is not known here, only"
+        f" LW; {DAYS}",
     ),
-    "the last working day": (
-        "0 0 lw * *",
-        f"the day of the month of a schedule cannot be 'lw': W, the nearest working day, is not known here; {DAYS}",
+    "the last working day with a step": (
+        "0 0 LW/2 * *",
+        "the day of the month of a schedule cannot be 'LW/2': the working day nearest to a date is not known here, only"
+        f" LW; {DAYS}",
     ),
+    "the last working hour": ("0 LW * * *", f"the hour of a schedule cannot be 'LW': {HOURS}"),
+    "daily at no time": ("daily", f"the time of the schedule 'daily' cannot be '': {TIMES_OF_DAY}"),
+    "daily at an hour": ("daily 6", f"the time of the schedule 'daily 6' cannot be '6': {TIMES_OF_DAY}"),
+    "daily at 24:00": ("daily 24:00", f"the time of the schedule 'daily 24:00' cannot be '24:00': {TIMES_OF_DAY}"),
+    "daily at 6:5": ("daily 6:5", f"the time of the schedule 'daily 6:5' cannot be '6:5': {TIMES_OF_DAY}"),
+    "daily at two times": (
+        "daily 06:00 18:00",
+        f"the time of the schedule 'daily 06:00 18:00' cannot be '06:0018:00': {TIMES_OF_DAY}",
+    ),
+    "daily in one word": ("daily06:00", f"the time of the schedule 'daily06:00' cannot be '': {TIMES_OF_DAY}"),
+    "every no time": ("every", f"the interval of the schedule 'every' cannot be '': {INTERVALS}"),
+    "every 0 minutes": ("every 0m", f"the interval of the schedule 'every 0m' cannot be '0m': {INTERVALS}"),
+    "every 30 seconds": ("every 30s", f"the interval of the schedule 'every 30s' cannot be '30s': {INTERVALS}"),
+    "every number": ("every 15", f"the interval of the schedule 'every 15' cannot be '15': {INTERVALS}"),
+    "every hour and a half, as a fraction": (
+        "every 1.5h",
+        f"the interval of the schedule 'every 1.5h' cannot be '1.5h': {INTERVALS}",
+    ),
+    "every few minutes, in two words": (
+        "every 15 minutes",
+        f"the interval of the schedule 'every 15 minutes' cannot be '15minutes': {INTERVALS}",
+    ),
+    "every 367 days": ("every 367d", f"the interval of the schedule 'every 367d' cannot be '367d': {INTERVALS}"),
     "days before the last": ("0 0 L-3 * *", f"the day of the month of a schedule cannot be 'L-3': {DAYS}"),
     "the last with a step": ("0 0 L/2 * *", f"the day of the month of a schedule cannot be 'L/2': {DAYS}"),
     "the last hour": ("0 L * * *", f"the hour of a schedule cannot be 'L': {HOURS}"),
@@ -205,6 +249,42 @@ def test_a_schedule_keeps_what_it_was_made_from() -> None:
     schedule = Schedule("  0\t6 * *  MON\n", " Europe/Oslo ")
     assert (schedule.text, schedule.zone) == ("0 6 * * MON", "Europe/Oslo")
     assert repr(schedule) == "Schedule('0 6 * * MON', 'Europe/Oslo')"
+    assert repr(Schedule("@daily", "Europe/Oslo", dst="wall")) == "Schedule('@daily', 'Europe/Oslo', dst='wall')"
+    assert (Schedule("@daily").zone, Schedule("@daily").dst) == ("UTC", "once")
+
+
+# id: (zone, dst, what is refused)
+BESIDE_EVERY = {
+    "a zone": ("Europe/Oslo", None, "timezone"),
+    "UTC too": ("UTC", None, "timezone"),
+    "a policy": (None, "once", "dst"),
+    "both": ("local", "wall", "timezone and dst"),
+}
+
+
+@pytest.mark.parametrize(("zone", "dst", "named"), BESIDE_EVERY.values(), ids=BESIDE_EVERY)
+def test_an_interval_has_no_wall(zone: str | None, dst: str | None, named: str) -> None:
+    """Elapsed time is the same in all zones, so whoever names one beside it means something else."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
+        Schedule("every 15m", zone, dst=dst)
+    assert str(caught.value) == (
+        f"{named} cannot be given with 'every 15m', which counts elapsed time: leave that out,"
+        " or write daily 06:00 or five cron fields"
+    )
+
+
+def test_others_may_read_what_the_fields_say() -> None:
+    """Whoever says the same in another language needs the parts, not the text."""
+    calendar = Schedule("*/20 6,18 L,LW,2 jan-mar 7,1#2,5L").calendar
+    assert calendar is not None
+    assert (calendar.minutes, calendar.hours, calendar.months) == ([0, 20, 40], [6, 18], [1, 2, 3])
+    assert calendar.days == {2, crontab.LAST_DAY, crontab.LAST_WORKING_DAY}
+    assert calendar.weekdays == {0, 2 * crontab.NTH + 1, crontab.LAST + 5}
+    assert (calendar.is_both, Schedule("0 0 1 * *").calendar.is_both) == (False, True)
+    assert (Schedule("every 2h").calendar, Schedule("every 2h").every) == (None, timedelta(hours=2))
+    assert (Schedule("@daily").is_fixed, Schedule("5 * * * *").is_fixed, Schedule("*/5 1 * * *").is_fixed) == (
+        *(True, False, False),
+    )
 
 
 # --- instants ---------------------------------------------------------------------------------------------------------
@@ -219,6 +299,24 @@ def test_next_is_after_and_latest_at_or_before() -> None:
     assert schedule.latest(utc("2026-11-22 05:59:59.999999")) == utc("2026-11-21 06:00")
     assert schedule.latest(utc("2026-11-22 06:00:00.000001")) == six
     assert schedule.next(utc("2026-11-22 06:00:00.000001")) == utc("2026-11-23 06:00")
+
+
+@pytest.mark.parametrize("text", ["0 6 * * *", "every 6h"])
+def test_previous_is_strictly_before(text: str) -> None:
+    """An instant is not its own previous, whatever the fraction of a second."""
+    schedule, six = Schedule(text), utc("2026-11-22 06:00")
+    assert schedule.previous(utc("2026-11-22 06:00:00.000001")) == six
+    assert schedule.previous(six) == schedule.latest(six - timedelta(microseconds=1)) < six
+
+
+def test_an_interval_counts_from_1970_and_before() -> None:
+    """So two machines that never met have the same instants."""
+    schedule = Schedule("every 7d")
+    assert schedule.latest(utc("1970-01-01 00:00")) == utc("1970-01-01 00:00")
+    assert schedule.previous(utc("1970-01-01 00:00")) == utc("1969-12-25 00:00")
+    assert list(schedule.between(utc("1969-12-20 00:00"), utc("1970-01-08 00:00"))) == [
+        *(utc("1969-12-25 00:00"), utc("1970-01-01 00:00"), utc("1970-01-08 00:00")),
+    ]
 
 
 def test_between_leaves_out_the_start_and_holds_the_end() -> None:
@@ -276,6 +374,11 @@ def test_the_calendar_ends() -> None:
     with pytest.raises(OverflowError, match="has no instant up to 0001-01-01"):
         schedule.latest(utc("0001-01-01 05:59"))
     assert schedule.latest(utc("0001-01-01 06:00")) == utc("0001-01-01 06:00")
+    for text in ("0 6 * * *", "every 7d"):
+        with pytest.raises(OverflowError, match="has no instant before 0001-01-01"):
+            Schedule(text).previous(utc("0001-01-01 00:00"))
+        with pytest.raises(OverflowError, match="has no instant in the 50 years after 9999-12-31"):
+            Schedule(text).next(utc("9999-12-31 06:00"))
     assert list(schedule.between(utc("9999-12-30 06:00"), datetime.max.replace(tzinfo=timezone.utc))) == [
         utc("9999-12-31 06:00")
     ]
@@ -383,6 +486,84 @@ def test_a_change_of_the_clocks_loses_nothing_and_doubles_nothing(
     assert len({key_of(moment) for moment in found}) == len(expected)
 
 
+# id: (schedule, zone, dst, from, until, the instants as the wall shows them)
+POLICIES = {
+    "skip: a skipped time does not come": (
+        *("30 2 * * *", "Europe/Oslo", "skip", "2026-03-28 00:00", "2026-03-30 12:00"),
+        ["28 02:30+0100", "30 02:30+0200"],
+    ),
+    "skip: what stands after the gap does": (
+        *("0,30 1,2,3 * * *", "Europe/Oslo", "skip", "2026-03-28 23:00", "2026-03-29 12:00"),
+        ["29 01:00+0100", "29 01:30+0100", "29 03:00+0200", "29 03:30+0200"],
+    ),
+    "skip: a repeated time comes once": (
+        *("30 2 * * *", "Europe/Oslo", "skip", "2026-10-24 00:00", "2026-10-26 12:00"),
+        ["24 02:30+0200", "25 02:30+0200", "26 02:30+0100"],
+    ),
+    "skip: half an hour": (
+        *("0,15,45 2 * * *", "Australia/Lord_Howe", "skip", "2026-10-03 12:00", "2026-10-04 12:00"),
+        ["04 02:45+1100"],
+    ),
+    "skip: a whole day": (
+        *("0 6,18 * * *", "Pacific/Apia", "skip", "2011-12-29 18:00", "2011-12-31 12:00"),
+        ["29 18:00-1000", "31 06:00+1400", "31 18:00+1400"],
+    ),
+    "skip: midnight": (
+        *("@daily", "Africa/Cairo", "skip", "2026-04-22 00:00", "2026-04-25 00:00"),
+        ["23 00:00+0200", "25 00:00+0300"],
+    ),
+    "skip: by elapsed time nothing is different": (
+        *("*/30 2 * * *", "Europe/Oslo", "skip", "2026-10-24 12:00", "2026-10-25 12:00"),
+        ["25 02:00+0200", "25 02:30+0200", "25 02:00+0100", "25 02:30+0100"],
+    ),
+    "wall: a skipped time does not come": (
+        *("30 2 * * *", "Europe/Oslo", "wall", "2026-03-28 00:00", "2026-03-30 12:00"),
+        ["28 02:30+0100", "30 02:30+0200"],
+    ),
+    "wall: a repeated time comes twice": (
+        *("30 2 * * *", "Europe/Oslo", "wall", "2026-10-24 00:00", "2026-10-26 12:00"),
+        ["24 02:30+0200", "25 02:30+0200", "25 02:30+0100", "26 02:30+0100"],
+    ),
+    "wall: the end of the repeated hour comes once": (
+        *("0 2,3 * * *", "Europe/Oslo", "wall", "2026-10-24 12:00", "2026-10-25 12:00"),
+        ["25 02:00+0200", "25 02:00+0100", "25 03:00+0100"],
+    ),
+    "wall: midnight repeated": (
+        *("@daily", "America/Havana", "wall", "2026-10-31 12:00", "2026-11-02 12:00"),
+        ["01 00:00-0400", "01 00:00-0500", "02 00:00-0500"],
+    ),
+    "wall: a day repeated": (
+        *("0 12 * * *", "Pacific/Kwajalein", "wall", "1969-09-28 12:00", "1969-10-02 12:00"),
+        ["29 12:00+1100", "30 12:00+1100", "30 12:00-1200", "01 12:00-1200"],
+    ),
+    "wall: by elapsed time nothing is different": (
+        *("30 * * * *", "Europe/Oslo", "wall", "2026-10-24 23:00", "2026-10-25 03:00"),
+        ["25 01:30+0200", "25 02:30+0200", "25 02:30+0100", "25 03:30+0100"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "zone", "dst", "start", "end", "expected"), POLICIES.values(), ids=POLICIES)
+def test_a_task_may_choose_what_a_change_of_the_clocks_does(
+    text: str, zone: str, dst: str, start: str, end: str, expected: list[str]
+) -> None:
+    """`skip` leaves out what the wall leaves out; `wall` comes whenever the wall shows the time."""
+    schedule, shown = Schedule(text, zone, dst=dst), zoneinfo.ZoneInfo(zone)
+    found = list(schedule.between(utc(start), utc(end)))
+    assert [f"{moment.astimezone(shown):%d %H:%M%z}" for moment in found] == expected
+    for earlier, later in zip(found, found[1:]):
+        assert schedule.next(earlier) == later
+        assert schedule.previous(later) == earlier
+
+
+@pytest.mark.parametrize("dst", ["skip", "wall"])
+def test_a_time_that_is_skipped_whenever_it_would_come_is_refused(dst: str) -> None:
+    """As Debian's cron reads it, it would come right after the gap, year by year."""
+    with pytest.raises(ValueError, match=r"'30 2 \* 3 7L' never comes: in Europe/Oslo the clocks skip its hour"):
+        Schedule("30 2 * 3 7L", "Europe/Oslo", dst=dst)
+    assert Schedule("30 2 * 3 7L", "Europe/Oslo").next(utc(SUNDAY)) == utc("2027-03-28 01:00")
+
+
 def test_what_came_in_the_first_of_two_hours_is_the_latest_in_the_second() -> None:
     """At 02:10 for the second time, the 02:30 of the first time was the latest, and tomorrow's is next."""
     schedule, again = Schedule("30 2 * * *", "Europe/Oslo"), utc("2026-10-25 01:10")
@@ -466,9 +647,9 @@ def test_a_machine_without_zones_says_what_to_install_and_knows_utc(zones) -> No
     zones(None)
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
         Schedule("0 6 * * *", "Europe/Oslo")
-    sentence = "this machine has no time zones, so not 'Europe/Oslo'; install the package tzdata, or use UTC"
+    sentence = "this machine has no time zones, so not 'Europe/Oslo'; install the package tzdata, or use UTC or local"
     assert str(caught.value) == sentence
-    for zone in ("UTC", "Etc/UTC"):
+    for zone in ("UTC", "Etc/UTC", None):
         assert Schedule("0 6 * * *", zone).next(utc(SUNDAY)) == utc("2026-11-23 06:00")
 
 
@@ -497,6 +678,79 @@ def test_the_zone_of_the_machine_plays_no_part(monkeypatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+# Compares the machine's own zone with zoneinfo: the wall of every instant near its changes, and four schedules.
+LOCALLY = """
+import json, os, sys, time, zoneinfo
+from datetime import datetime, timedelta, timezone
+from {package}.core.cron import Schedule
+from {package}.core.local_zone import LocalZone
+name, texts = os.environ["TZ"], json.loads(sys.argv[1])
+time.tzset()
+ours, theirs, count = LocalZone(), zoneinfo.ZoneInfo(name), 0
+moment = datetime(2007, 1, 1, tzinfo=timezone.utc)
+while moment.year < 2031:
+    day = moment + timedelta(days=1)
+    if moment.astimezone(theirs).utcoffset() != day.astimezone(theirs).utcoffset():
+        for minutes in range(-1440, 4320, 10):
+            near = moment + timedelta(minutes=minutes)
+            mine, other = near.astimezone(ours), near.astimezone(theirs)
+            assert (mine.replace(tzinfo=None), mine.fold) == (other.replace(tzinfo=None), other.fold), near
+            assert mine.utcoffset() == other.utcoffset() and mine.astimezone(timezone.utc) == near, near
+            wall = datetime(near.year, near.month, near.day, near.hour, near.minute)
+            for fold in (0, 1):
+                assert wall.replace(tzinfo=ours, fold=fold).utcoffset() == wall.replace(
+                    tzinfo=theirs, fold=fold).utcoffset(), wall
+        count += 1
+    moment = day
+for text in texts:
+    for dst in ("once", "skip", "wall"):
+        local, named = Schedule(text, "Local", dst=dst), Schedule(text, name, dst=dst)
+        span = (datetime(2026, 1, 1, tzinfo=timezone.utc), datetime(2027, 1, 1, tzinfo=timezone.utc))
+        assert list(local.between(*span)) == list(named.between(*span)), (text, dst)
+        assert local.latest(span[1]) == named.latest(span[1])
+print(count)
+"""
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no zone from the environment")
+@pytest.mark.parametrize(
+    ("zone", "changes"), [("Europe/Oslo", 48), ("Australia/Lord_Howe", 48), ("America/St_Johns", 48), ("Asia/Tokyo", 0)]
+)
+def test_local_is_what_the_machine_is_set_to(program: list[str], zone: str, changes: int) -> None:
+    """The C library knows the same wall as the zone data, repeated hours and skipped ones too."""
+    texts = ["30 2 * * *", "0,30 1,2,3 * * *", "*/20 * * * *", "0 6 L * 7#2"]
+    code = LOCALLY.format(package=program[-1])
+    call = [sys.executable, "-c", code, json.dumps(texts)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env={**os.environ, "TZ": zone})
+    assert (done.stderr, done.stdout) == ("", f"{changes}\n")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no zone from the environment")
+def test_local_and_utc_need_no_zone_data(program: list[str]) -> None:
+    """A rule in TZ is all that a slim image has; where the years end, the nearest with an answer stands."""
+    code = (
+        f"import sys, zoneinfo; from {program[-1]}.core.cron import Schedule; from datetime import *\n"
+        "zoneinfo.reset_tzpath(to=[]); sys.modules['tzdata'] = None\n"
+        "utc = lambda *parts: datetime(*parts, tzinfo=timezone.utc)\n"
+        "for zone in ('UTC', 'local'):\n"
+        "    schedule = Schedule('30 2 * * *', zone)\n"
+        "    print(*(f'{each:%m-%dT%H:%M}' for each in schedule.between(utc(2026, 3, 27, 12), utc(2026, 3, 30, 12))),\n"
+        "        schedule.latest(utc(9998, 12, 31)).year, schedule.next(utc(2, 1, 3)).year)\n"
+        "try: Schedule('@daily', 'Europe/Oslo')\n"
+        "except ValueError as error: print(error)\n"
+    )
+    env = {**os.environ, "TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert (done.stderr, done.stdout.splitlines()) == (
+        "",
+        [
+            "03-28T02:30 03-29T02:30 03-30T02:30 9998 2",
+            "03-28T01:30 03-29T01:00 03-30T00:30 9998 2",
+            "this machine has no time zones, so not 'Europe/Oslo'; install the package tzdata, or use UTC or local",
+        ],
+    )
 
 
 def test_utc_needs_no_zones(program: list[str]) -> None:
@@ -584,15 +838,18 @@ def fields(low: int, high: int) -> st.SearchStrategy[str]:
     return st.one_of(st.just("*"), number.map(str), steps, st.lists(items, min_size=1, max_size=4).map(",".join))
 
 
-ANY_DAY = st.one_of(st.just("*"), fields(1, 31), st.just("L"))
+ANY_DAY = st.one_of(st.just("*"), fields(1, 31), st.sampled_from(["L", "LW", "LW,15"]))
 ANY_WEEKDAY = st.one_of(st.just("*"), fields(0, 7), st.sampled_from(["5L", "0L", "1#2", "7#5", "sun#1,3"]))
 TEXTS = st.tuples(fields(0, 59), fields(0, 23), ANY_DAY, fields(1, 12), ANY_WEEKDAY).map(" ".join)
 
 
-def made(text: str, zone: str):
+POLICY = st.sampled_from(["once", "skip", "wall"])
+
+
+def made(text: str, zone: str, dst: str = "once"):
     """The schedule, or None when it would never come."""
     try:
-        return Schedule(text, zone)
+        return Schedule(text, zone, dst=dst)
     except ValueError as error:
         if "never comes" not in str(error):
             raise
@@ -608,11 +865,11 @@ def instants(draw) -> tuple[str, datetime]:
 
 
 @seeded
-@given(TEXTS, instants())
-def test_next_and_latest_agree(text: str, zone_and_moment: tuple[str, datetime]) -> None:
+@given(TEXTS, instants(), POLICY)
+def test_next_and_latest_agree(text: str, zone_and_moment: tuple[str, datetime], dst: str) -> None:
     """Nothing lies between the latest and the next, and each leads to the other."""
     zone, moment = zone_and_moment
-    schedule = made(text, zone)
+    schedule = made(text, zone, dst)
     if schedule is None:
         return
     after, before = schedule.next(moment), schedule.latest(moment)
@@ -620,15 +877,16 @@ def test_next_and_latest_agree(text: str, zone_and_moment: tuple[str, datetime])
     assert schedule.next(before) == after
     assert schedule.latest(after) == after
     assert schedule.latest(after - timedelta(microseconds=1)) == before
+    assert schedule.previous(after) == before
     assert (after.second, after.microsecond, before.second, before.microsecond) == (0, 0, 0, 0)
 
 
 @seeded
-@given(TEXTS, instants())
-def test_between_is_next_upon_next(text: str, zone_and_moment: tuple[str, datetime]) -> None:
+@given(TEXTS, instants(), POLICY)
+def test_between_is_next_upon_next(text: str, zone_and_moment: tuple[str, datetime], dst: str) -> None:
     """The same instants in the same order, and none beyond the end."""
     zone, moment = zone_and_moment
-    schedule = made(text, zone)
+    schedule = made(text, zone, dst)
     if schedule is None:
         return
     expected = [schedule.next(moment)]
@@ -642,9 +900,15 @@ TIMES = st.lists(st.integers(0, 59), min_size=1, max_size=3), st.lists(st.intege
 
 
 @seeded
-@given(*TIMES, st.sampled_from(["fixed", "any minute", "any hour"]), instants(), st.integers(1, 2000))
+@given(
+    *TIMES,
+    st.sampled_from(["fixed", "any minute", "any hour"]),
+    POLICY,
+    instants(),
+    st.integers(1, 2000),
+)
 def test_the_instants_are_what_a_walk_along_the_wall_meets(
-    minutes: list[int], hours: list[int], kind: str, zone_and_moment: tuple[str, datetime], length: int
+    minutes: list[int], hours: list[int], kind: str, dst: str, zone_and_moment: tuple[str, datetime], length: int
 ) -> None:
     """Minute by minute with an eye on the clock: by elapsed time what it shows, at fixed times what it passes first."""
     zone, start = zone_and_moment
@@ -659,10 +923,13 @@ def test_the_instants_are_what_a_walk_along_the_wall_meets(
     while minute <= start + length * MINUTE:
         shown = minute.astimezone(wall).replace(tzinfo=None)
         passed = [shown]
-        if kind == "fixed":
+        if kind == "fixed" and dst != "wall":
             passed = [reached + count * MINUTE for count in range(1, (shown - reached) // MINUTE + 1)]
+            if dst == "skip":
+                passed = passed[-1:]
             reached = max(reached, shown)
         if minute > start and any(one.minute in minutes and one.hour in hours for one in passed):
             expected.append(minute)
         minute += MINUTE
-    assert list(Schedule(" ".join([*texts, "* * *"]), zone).between(start, start + length * MINUTE)) == expected
+    found = Schedule(" ".join([*texts, "* * *"]), zone, dst=dst).between(start, start + length * MINUTE)
+    assert list(found) == expected

@@ -440,6 +440,14 @@ FAULTS = [
     pytest.param("command = x\nschedule = 0 6 * * *\ntimezone = Mars", ["Mars"], id="no-zone"),
     pytest.param("command = x\ncost = 3", ["cost means nothing without cost_limit"], id="cost-alone"),
     pytest.param("command = x\ntimezone = UTC", ["timezone means nothing"], id="timezone-alone"),
+    pytest.param(
+        "command = x\nschedule = every 15m\ntimezone = UTC\ndst = once",
+        ["timezone and dst cannot be given with 'every 15m', which counts elapsed time"],
+        id="every-with-a-wall",
+    ),
+    pytest.param(
+        "command = x\nschedule = @daily\ndst = twice", ["dst is 'twice'; it is one of once, skip, wall"], id="dst"
+    ),
     pytest.param("shell = 2\nfoo = 1\nenv.! = 1\nretries = x", ["foo", "env.!", "no command", "retries"], id="all"),
 ]
 

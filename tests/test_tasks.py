@@ -255,6 +255,22 @@ def test_run_all_in_after_is_every_collector_that_is_set_up(house: House) -> Non
     assert after == ["fetch_anthropic, fetch_openai, fetch_work"]
 
 
+def test_tasks_shows_when_each_is_due(house: House) -> None:
+    """As it was written, in which zone, and what a change of the clocks does where it is not the usual."""
+    declared = {
+        "a": ("schedule = 0 6 * * *", "0 6 * * * UTC"),
+        "b": ("schedule = every 15m", "every 15m"),
+        "c": ("schedule = daily 6:00\ntimezone = local", "daily 6:00 local"),
+        "d": ("schedule = @daily\ntimezone = Europe/Oslo\ndst = skip", "@daily Europe/Oslo (dst = skip)"),
+        "e": ("partition = day", "every day"),
+        "f": ("partition = day\nschedule = 30 6 * * *\ndst = wall", "every day 30 6 * * * UTC (dst = wall)"),
+        "g": ("", "when asked for"),
+    }
+    house.ini("\n".join(f"[task:{name}]\ncommand = true\n{lines}" for name, (lines, _) in declared.items()))
+    listed = {each["task"]: each["due"] for each in house.run("tasks", "--json").json}
+    assert {name: listed[name] for name in declared} == {name: due for name, (_, due) in declared.items()}
+
+
 def test_the_next_start_goes_on_where_the_last_one_failed(house: House) -> None:
     """The same slot: what was done stays done, what failed and what came after it is done now."""
     graph = """

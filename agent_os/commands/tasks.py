@@ -48,10 +48,16 @@ def execute(args: Arguments) -> int:
 
 def when(task: Task) -> str:
     """When a task is due, in words."""
-    schedule = f"{task.schedule.text} {task.schedule.zone}" if task.schedule else ""
     if task.kind == "collector":
         return "every day"
-    return " ".join(filter(None, ["every day" if task.partition else "", schedule])) or "when asked for"
+    words = ["every day"] if task.partition else []
+    if task.schedule:
+        words.append(task.schedule.text)
+        if not task.schedule.every:
+            words.append(task.schedule.zone)
+        if task.schedule.dst != "once":
+            words.append(f"(dst = {task.schedule.dst})")
+    return " ".join(words) or "when asked for"
 
 
 def state(task: Task, setup: Setup, home: Home) -> str:

@@ -49,6 +49,7 @@ def execute(args: Any) -> int:
         folder = config.find_home(args.home, environ)
         following = idle.next_at(folder, mark=mark, now=iso(args.clock.now()))
         if following:
+            idle.looked(folder)
             say_idle(args, {}, following)
             return exits.OK
     return look_and_run(args, mark)
@@ -58,11 +59,13 @@ def look_and_run(args: Any, mark: str) -> int:
     """The same where no note says that nothing is due; `mark` is what a new one would be good for."""
     began_at = iso(args.clock.now())
     home = args.open()
-    if args.scheduled:
-        refuse_no_database(home)
+    from ..core.plan import check_clock
     from ..core.ticking import next_of
     from ..wiring import setup_of
 
+    check_clock(args.clock.now())
+    if args.scheduled:
+        refuse_no_database(home)
     setup = setup_of(home, app=args.app)
     for _ in range(MOST_LOOKS):
         state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen
@@ -70,14 +73,16 @@ def look_and_run(args: Any, mark: str) -> int:
         look = look_of(home, watcher)
         if not look.targets and not has_mail(home, setup):
             break
+        idle.write(home.settings.home, mark="", state="\n", span=("", ""), following="")
         try:
             return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
         except BusyError:  # someone else has begun it since
             home.log.debug("tick.busy", "another run was faster; looking again")
-    following = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home)) or "never"
+    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
+    following = min(filter(None, (planned, watcher.again_at)), default="never")
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
-    if mark and look.is_quiet and not apps:  # an app's code may be edited, which nothing here would see
-        leave_note(home, mark=mark, state=state, now=watcher.now, following=following)
+    is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
+    leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, following=following)
     if args.json:
         emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
     else:

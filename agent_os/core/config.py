@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from . import dotenv, files
+from . import files
 from .errors import ConfigError
 
 TYPE_CHECKING = False
@@ -157,6 +157,8 @@ def load(
 
     Raises ConfigError when the home does not exist, or when `.env` or `agent_os.ini` cannot be read as what they are.
     """
+    from . import dotenv
+
     given = environment(environ)
     folder = find_home(home, given)
     env_path = os.path.join(folder, ".env")

@@ -1,4 +1,4 @@
-"""When a task is due: cron schedules, and the keys of their instants. Pure: no clock, no database.
+"""When a task is due: schedules, and the keys of their instants. Pure: no clock, no database.
 
 An instant is an aware UTC datetime. A wall time, what a clock on a wall in the zone shows, is kept as the UTC datetime
 that reads the same, so that `wall - offset` is the instant. Time zones come from the machine, and only when asked for.
@@ -8,53 +8,75 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from .crontab import Calendar, fields_of
+from .crontab import Calendar, fields_of, interval_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
     from typing import Optional
-    from zoneinfo import ZoneInfo
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)  # no zone ever put its clocks forward or back by more, and none did so twice in four days
 _GIVE_UP = timedelta(days=50 * 366)  # the rarest day, 29 February on one weekday, comes after 40 years at the latest
+_TICK = timedelta(microseconds=1)
 _SOME_INSTANT = datetime(2026, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class Schedule:
-    """When a task is due: five cron fields in a time zone, read as Debian's cron reads them.
+    """When a task is due: five cron fields in a time zone, read as Debian's cron reads them, or a plain interval.
 
     Where the day of the month and the day of the week are both given, one that fits is enough; where one of the two
-    begins with `*`, both must fit. When the clocks of the zone are changed:
+    begins with `*`, both must fit. What becomes of a schedule when the clocks of its zone are changed:
 
-    - A schedule whose minute and hour are fixed (neither begins with `*`) keeps to the wall. A time that is skipped
-      comes right after the gap, and several of them as one; a time that is repeated comes the first time only.
-    - Any other schedule keeps to elapsed time: it goes on through a repeated hour, and a skipped one has nothing.
+    - One whose minute or hour begins with `*` keeps to elapsed time, whatever `dst` says: it goes on through a
+      repeated hour, and has nothing in a skipped one.
+    - Any other has fixed times and keeps to the wall. With dst = once, a time that is skipped comes right after the
+      gap, and several of them as one; a time that is repeated comes the first time only. With dst = skip, a time that
+      is skipped does not come that day. With dst = wall, it comes whenever the wall shows it: never, once or twice.
+    - `every 15m` knows no wall: it counts elapsed time from 1970-01-01T00:00Z on.
 
-    Instants are UTC, so no two have the same key whatever the wall shows. OverflowError where none lies within 50
-    years, or in the years 1 to 9999.
+    The zone is a name of IANA, `UTC` (when none is given), or `local`, that of the machine. Instants are UTC, so no two
+    have the same key whatever the wall shows. OverflowError where none lies within 50 years, or in the years 1 to 9999.
     """
 
-    __slots__ = ("_calendar", "_is_fixed", "_zone", "dst", "text", "zone")
+    __slots__ = ("_is_by_elapsed_time", "_zone", "calendar", "dst", "every", "is_fixed", "text", "zone")
 
-    def __init__(self, text: str, zone: str = "UTC", *, dst: str = "once") -> None:
-        """Raises ValueError with a sentence: the schedule or the zone cannot be meant, or would never come."""
+    def __init__(self, text: str, zone: Optional[str] = None, *, dst: Optional[str] = None) -> None:
+        """None: not given. Raises ValueError with a sentence: this cannot be meant, or would never come."""
         self.text = " ".join(text.split())
-        self.zone = zone.strip()
-        self.dst = dst
+        self.zone = "UTC" if zone is None else zone.strip()
+        self.dst = dst or "once"
+        self.every = timedelta(minutes=interval_of(self.text))  # nothing where a calendar says when
+        self.calendar: Optional[Calendar] = None
+        self.is_fixed = self._is_by_elapsed_time = False
+        self._zone: Optional[tzinfo] = None
+        if not self.every:
+            self._read_fields()
+        elif zone is not None or dst is not None:
+            given = " and ".join(name for name, value in (("timezone", zone), ("dst", dst)) if value is not None)
+            nothing = f"{given} cannot be given with {self.text!r}, which counts elapsed time"
+            raise ValueError(f"{nothing}: leave that out, or write daily 06:00 or five cron fields")
+
+    def _read_fields(self) -> None:
         fields = fields_of(self.text)
-        self._is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
-        self._calendar = Calendar(fields)
-        if not self._calendar.comes():
+        self.is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
+        self._is_by_elapsed_time = not self.is_fixed or self.dst == "wall"
+        self.calendar = Calendar(fields)
+        if not self.calendar.comes():
             raise ValueError(f"the schedule {self.text!r} never comes: no such day is in any year")
         self._zone = None if self.zone in ("UTC", "Etc/UTC") else _time_zone(self.zone)
-        if self._zone and not self._is_fixed and next(self._instants(_SOME_INSTANT), None) is None:
+        may_be_skipped = self._is_by_elapsed_time or self.dst == "skip"
+        if self._zone and may_be_skipped and next(self._instants(_SOME_INSTANT), None) is None:
             raise ValueError(f"the schedule {self.text!r} never comes: in {self.zone} the clocks skip its hour")
 
     def __repr__(self) -> str:
-        return f"Schedule({self.text!r}, {self.zone!r})"
+        said = "" if self.dst == "once" else f", dst={self.dst!r}"
+        return f"Schedule({self.text!r}, {self.zone!r}{said})"
 
     def next(self, after: datetime) -> datetime:
         """The first instant after `after`."""
@@ -65,40 +87,70 @@ class Schedule:
 
     def latest(self, now: datetime) -> datetime:
         """The last instant at or before `now`."""
-        end = _utc(now)
-        offset = self._offset(end)
-        wall = self._calendar.latest(end + offset)
-        while wall is not None:
-            if self._zone is None:
-                return wall
-            # The offset may have been another one then. Whatever lies in between, the last of it is the answer.
-            found = max(self.between(wall - offset - _MINUTE, end), default=None)
-            if found is not None:
-                return found
-            wall = self._calendar.latest(wall - 3 * _HOUR)
-        raise OverflowError(f"{self!r} has no instant up to {now}")
+        found = self._latest(_utc(now))
+        if found is None:
+            raise OverflowError(f"{self!r} has no instant up to {now}")
+        return found
+
+    def previous(self, before: datetime) -> datetime:
+        """The last instant before `before`."""
+        moment = _utc(before)
+        found = self._latest(moment - _TICK) if moment > _FIRST else None
+        if found is None:
+            raise OverflowError(f"{self!r} has no instant before {before}")
+        return found
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Every instant after `after` up to `until`, which is included, ascending."""
-        from itertools import takewhile
+        return _up_to(_utc(until), self._instants(_utc(after)))
 
-        end = _utc(until)
-        return takewhile(lambda moment: moment <= end, self._instants(_utc(after)))
+    def _latest(self, end: datetime) -> Optional[datetime]:
+        if self.calendar is None:
+            since = (end - _EPOCH) % self.every
+            return end - since if end - _FIRST >= since else None
+        offset = self._offset(end)
+        wall = self.calendar.latest(end + offset)
+        while wall is not None:
+            if self._zone is None:
+                return wall
+            moment = wall - offset
+            if end - moment < _DAY and self._offset(moment - 2 * _DAY) == offset:  # no change is near
+                return moment
+            # The offset may have been another one then. Whatever lies in between, the last of it is the answer.
+            found = max(self.between(moment - _MINUTE, end), default=None)
+            if found is not None:
+                return found
+            wall = self.calendar.latest(wall - 3 * _HOUR)
+        return None
 
     def _instants(self, after: datetime) -> Iterator[datetime]:
         """Every instant after `after`, ascending, until 50 years have none."""
-        return self._calendar.walls(after) if self._zone is None else self._instants_in_zone(after)
+        if self.calendar is None:
+            return self._intervals(after)
+        return self.calendar.walls(after) if self._zone is None else self._instants_in_zone(after, self.calendar)
 
-    def _instants_in_zone(self, after: datetime) -> Iterator[datetime]:
+    def _intervals(self, after: datetime) -> Iterator[datetime]:
+        step = self.every
+        moment = after - (after - _EPOCH) % step
+        while _LAST - moment >= step:
+            moment += step
+            yield moment
+
+    def _instants_in_zone(self, after: datetime, calendar: Calendar) -> Iterator[datetime]:
         """`offset` is known to hold from `since` up to `steady`: the zone is asked once a day, not once an instant."""
         last = after
         since = steady = after.replace(second=0, microsecond=0)
         offset = self._offset(since)
-        walls = self._calendar.walls(self._reached(since, offset))
+        walls = calendar.walls(self._reached(since, offset))
         wall = next(walls, None)
-        while wall is not None and wall - last < _GIVE_UP:
-            moment = max(wall - offset, since)  # `since` if the wall jumped over this time when the offset changed
+        while wall is not None:
+            moment = wall - offset
+            is_skipped = moment < since  # the wall jumped over this time when the offset changed
+            if is_skipped:
+                moment = since
             if moment > steady:
+                if moment - last > _GIVE_UP:
+                    return
                 since = steady
                 is_far = moment - since > 4 * _DAY
                 ahead = since + _DAY if is_far else max(moment, since + _DAY)
@@ -106,8 +158,8 @@ class Schedule:
                 if change is not None and change <= moment:
                     since = steady = change
                     offset = self._offset(change)
-                    if not self._is_fixed:
-                        walls = self._calendar.walls(change + offset - _MINUTE)
+                    if self._is_by_elapsed_time:
+                        walls = calendar.walls(change + offset - _MINUTE)
                         wall = next(walls, None)
                     continue
                 if is_far:  # whatever changes on the way, nothing comes before these two days
@@ -115,7 +167,7 @@ class Schedule:
                     offset = self._offset(steady)
                     continue
                 steady = ahead if change is None else change - _MINUTE
-            if moment > last:
+            if moment > last and not (is_skipped and self.dst == "skip"):
                 yield moment
                 last = moment
             wall = next(walls, None)
@@ -140,7 +192,8 @@ class Schedule:
         """The wall time up to which everything came, at an instant."""
         local = moment.astimezone(self._zone)
         before = local.replace(fold=0).utcoffset()
-        if self._is_fixed and local.fold and before is not None:  # the second time round: the first reached further
+        is_again = local.fold and not self._is_by_elapsed_time
+        if is_again and before is not None:  # the second time round: the first reached further
             change = self._change(moment - (before - offset), moment, before) or moment
             return change + before - _MINUTE
         return moment + offset
@@ -151,7 +204,7 @@ def key_of(moment: datetime) -> str:
     utc = _utc(moment)
     if utc.second or utc.microsecond:
         raise ValueError(f"{utc.isoformat()} is no scheduled instant: those are whole minutes")
-    return utc.replace(tzinfo=None).isoformat(timespec="minutes") + "Z"
+    return utc.isoformat()[:16] + "Z"
 
 
 def moment_of(key: str) -> datetime:
@@ -168,10 +221,21 @@ def moment_of(key: str) -> datetime:
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} is no instant: it has no time zone")
-    return moment.astimezone(timezone.utc)
+    return moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
 
 
-def _time_zone(name: str) -> ZoneInfo:
+def _up_to(end: datetime, moments: Iterator[datetime]) -> Iterator[datetime]:
+    for moment in moments:
+        if moment > end:
+            return
+        yield moment
+
+
+def _time_zone(name: str) -> tzinfo:
+    if name.lower() == "local":
+        from .local_zone import LocalZone
+
+        return LocalZone()
     from zoneinfo import ZoneInfo, available_timezones
 
     try:
@@ -181,7 +245,7 @@ def _time_zone(name: str) -> ZoneInfo:
 
         known = available_timezones()
         if not known:
-            what = "this machine has no time zones"
-            raise ValueError(f"{what}, so not {name[:40]!r}; install the package tzdata, or use UTC") from error
+            what = f"this machine has no time zones, so not {name[:40]!r}"
+            raise ValueError(f"{what}; install the package tzdata, or use UTC or local") from error
         near = nearest(name, known) or "a name such as Europe/Oslo, or UTC"
         raise ValueError(f"the time zone {name[:40]!r} is not known; write {near}") from error

@@ -116,18 +116,40 @@ class Known:
 
 
 class Due:
-    """A slot that has to be done, or (`skip` says why) that is to be left out for good."""
+    """A slot that has to be done, or (`skip` says why) that is to be left out for good.
 
-    __slots__ = ("due_at", "key", "skip", "window")
+    `window`: the span that it is about; of a scheduled instant, given as its `task`, the time since the one before.
+    """
 
-    def __init__(self, key: str, *, due_at: str, window: Union[Window, Moments], skip: str = "") -> None:
+    __slots__ = ("_task", "_window", "due_at", "key", "skip")
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        due_at: str,
+        window: Union[Window, Moments, None] = None,
+        task: Optional[Task] = None,
+        skip: str = "",
+    ) -> None:
         self.key = key
         self.due_at = due_at
-        self.window = window
         self.skip = skip
+        self._window = window
+        self._task = task
 
     def __repr__(self) -> str:
         return f"Due({self.key!r}, due_at={self.due_at!r}" + (f", skip={self.skip!r})" if self.skip else ")")
+
+    @property
+    def window(self) -> Union[Window, Moments]:
+        """Looked up when it is asked for: of very many slots, few are run."""
+        if self._window is None:
+            from .cron import key_of, moment_of
+
+            before = _schedule(self._task).previous(moment_of(self.key)) if self._task else moment_of(self.key)
+            self._window = Moments(key_of(before), self.key)
+        return self._window
 
 
 def latest_key(task: Task, now: datetime) -> str:
@@ -205,7 +227,11 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: O
             skip = "missed by more than an hour (catch_up = none)"
         else:
             skip = ""
-        found.append(_left_out(task, key, skip) if skip else slot_of(task, key, now=now))
+        if skip and key == missed[0] and len(missed) >= MOST_CAUGHT_UP:
+            skip += "; what was missed before it is not listed"
+        due = slot_of(task, key, now=now)
+        due.skip = skip
+        found.append(due)
     return found
 
 
@@ -263,9 +289,9 @@ def keys_since(task: Task, newest: str, latest: str, *, most: int = 0) -> list[s
     begin, end, back = moment_of(newest), moment_of(latest), timedelta(days=1)
     while True:  # from the end: a clock ten years ahead must not count five million minutes
         start = end - back if back < end - begin else begin
-        keys = [key_of(moment) for moment in _schedule(task).between(start, end)]
-        if start == begin or len(keys) >= most:
-            return keys[-most:]
+        moments = list(_schedule(task).between(start, end))
+        if start == begin or len(moments) >= most:
+            return [key_of(moment) for moment in moments[-most:]]
         back *= 4
 
 
@@ -291,16 +317,8 @@ def slot_of(task: Task, key: str, *, now: datetime) -> Due:
     if is_day(key):
         due = due_at(task, key) if task.partition else iso(_midnight(add_days(key, 1)))
         return Due(key, due_at=due, window=Window(key, add_days(key, 1)))
-    if task.schedule and not task.partition:
-        from .cron import key_of, moment_of
-
-        try:
-            moment = moment_of(key)
-        except ValueError:
-            pass
-        else:
-            before = task.schedule.latest(moment - _TICK)
-            return Due(key, due_at=iso(moment), window=Moments(key_of(before), key))
+    if task.schedule and not task.partition and is_key(task, key):
+        return Due(key, due_at=due_at(task, key), task=task)
     today = now.astimezone(timezone.utc).date().isoformat()
     return Due(key, due_at=iso(now), window=Window(today, add_days(today, 1)))
 
@@ -311,11 +329,6 @@ def due_at(task: Task, key: str) -> str:
         return key[:16] + ":00.000Z"
     end = _midnight(add_days(key, 1))
     return iso(_schedule(task).next(end - _TICK) if task.schedule else end)
-
-
-def _left_out(task: Task, key: str, why: str) -> Due:
-    """A slot that is not run; there may be very many of them, and nobody asks for its window."""
-    return Due(key, due_at=due_at(task, key), window=_NO_WINDOW, skip=why)
 
 
 def is_day(key: str) -> bool:
@@ -349,7 +362,6 @@ def shape_of(task: Task) -> str:
 
 _TICK = timedelta(microseconds=1)
 _DAYS_BEFORE = 3  # a day is due after it is over, by a schedule of any hour in any zone not long after
-_NO_WINDOW = Moments("", "")
 
 
 def _midnight(day: str) -> datetime:

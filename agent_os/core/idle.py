@@ -41,13 +41,22 @@ def next_at(home: str, *, mark: str, now: str) -> str:
             written_at, until, following, theirs, db_path, state, end = file.read(_LARGEST).split("\n")
     except (OSError, ValueError):
         return ""
-    if theirs != mark or end or not written_at <= now < until or state_of(home, db_path) != f"{db_path}\n{state}":
+    if (
+        not mark
+        or theirs != mark
+        or end
+        or not written_at <= now < until
+        or state_of(home, db_path) != f"{db_path}\n{state}"
+    ):
         return ""
     return following
 
 
 def write(home: str, *, mark: str, state: str, span: tuple[str, str], following: str) -> None:
-    """Leave a note, good from the first instant of `span` up to the second. What cannot be written is done without."""
+    """Leave a note, good from the first instant of `span` up to the second. What cannot be written is done without.
+
+    One with an empty mark says nothing but that somebody has looked.
+    """
     text = "\n".join([*span, following, mark, state, ""])
     path = os.path.join(home, NAME)
     part = f"{path}.{os.getpid()}.part"
@@ -76,6 +85,22 @@ def _stamp(path: str) -> str:
     return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}"
 
 
+def looked(home: str) -> None:
+    """Leave a sign that somebody has looked just now, for `schedule status`: the time of the note, if there is one."""
+    try:
+        os.utime(os.path.join(home, NAME))
+    except OSError:
+        return
+
+
+def looked_at(home: str) -> float:
+    """When somebody has looked last, in seconds since 1970; 0.0 where nobody has left a sign."""
+    try:
+        return os.stat(os.path.join(home, NAME)).st_mtime
+    except OSError:
+        return 0.0
+
+
 def _length(path: str) -> str:
     """How long a file is; those who only read make an empty log anew each time."""
     try:
@@ -87,7 +112,7 @@ def _length(path: str) -> str:
 def _commits(db_path: str) -> str:
     """The id of the database and the number of its last commit, as its note has them."""
     try:
-        with open(db_path + ".id", encoding="ascii") as file:
-            return file.read(200).strip()
-    except (OSError, ValueError):
+        with open(db_path + ".id", "rb") as file:
+            return repr(file.read(200))
+    except OSError:
         return "-"

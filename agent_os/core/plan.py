@@ -170,9 +170,7 @@ class Planner:
 
         `began_at` is when this process began: what another one read since then is not asked for again.
         """
-        now = self._home.clock.now()
-        if iso(now) < OLDEST_YEAR:
-            raise ConfigError(f"the clock of this machine says {iso(now)[:10]}", hint="set the clock and start again")
+        check_clock(self._home.clock.now())
         self._asked = {}
         chosen = closure(self._tasks, targets)
         made: dict[str, list[Unit]] = {}
@@ -327,6 +325,12 @@ class Planner:
             is_alone = is_alone and unit.task.after_failure == "skip"
             if is_alone and self._slots.of(name, (unit.key,)).status(unit.key) in ("failed", "due"):
                 unit.blocked = f"{name} has not succeeded for {unit.key}"
+
+
+def check_clock(now: datetime) -> None:
+    """Raise ConfigError for a clock that was never set: what is due by it is due by no other."""
+    if iso(now) < OLDEST_YEAR:
+        raise ConfigError(f"the clock of this machine says {iso(now)[:10]}", hint="set the clock and start again")
 
 
 def _forgotten(collector: Collector) -> str:

@@ -155,7 +155,7 @@ class Task:
         from .cron import Schedule
 
         try:
-            return Schedule(text, zone or "UTC", dst=self._choice("dst", dst or "once", DSTS))
+            return Schedule(text, zone or None, dst=self._choice("dst", dst, DSTS) if dst else None)
         except ValueError as error:
             self.fault(str(error))
             return None

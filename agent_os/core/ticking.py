@@ -71,7 +71,7 @@ class Watcher:
         self._collect_since = collects_since(collect, now)
         self._unresolved: Mapping[str, Mapping[str, Unresolved]] = {}
         self._newest: dict[str, str] = {}
-        self._retries = 0  # collectors that failed and wait for another try
+        self.again_at = ""  # when the first collector that has failed is tried again
 
     def look(self) -> Look:
         """Every task that has something due now."""
@@ -93,7 +93,7 @@ class Watcher:
             else:
                 look.waits[task.name] = why
         is_any_open = any(slot[0] != "failed" for slots in self._unresolved.values() for slot in slots.values())
-        look.is_quiet = not (look.targets or look.waits or is_any_open or self._held or self._retries)
+        look.is_quiet = not (look.targets or look.waits or is_any_open or self._held or self.again_at)
         return look
 
     def ask(self, schedules: Schedules) -> None:
@@ -130,16 +130,15 @@ class Watcher:
         """Since when a declaration counts that was not seen before.
 
         Days are the same days whatever hour they are done at. A task that was run by name goes on where it is. Else it
-        counts from the minute in which it is seen, or from when the file was written, if that was just before.
+        counts from now, or from when the file was written, if that was just before.
         """
         if was and task.partition and was[0].endswith(DAYS):
             return was[1]
         if not was and self._newest_of(task):
             return ""
         edited_at = self._edited_at.get(task.app, "")
-        if was and was[1] < edited_at <= self._at and self._is_recent(edited_at, JUST_EDITED_SECONDS):
-            return edited_at
-        return iso(self.now.replace(second=0, microsecond=0) - timedelta(milliseconds=1))
+        is_news = edited_at and (not was or was[1] < edited_at)
+        return edited_at if is_news and self._is_recent(edited_at, JUST_EDITED_SECONDS) else self._at
 
     # what is due
 
@@ -148,7 +147,7 @@ class Watcher:
         if task.kind == "collector":
             return "due" if self._collector_due(task.name) else ""
         unresolved = self._unresolved.get(task.name, {})
-        known = Known(self._newest_of(task), {key: slot[:3] for key, slot in unresolved.items()})
+        known = Known(self._newest_of(task), {key: self._seen(task, *slot[:3]) for key, slot in unresolved.items()})
         order = Order(enabled_at=look.enabled_at)
         dues = due_slots(task, known, now=self.now, order=order)
         waiting = {due.key: unresolved[due.key] for due in dues if due.key in unresolved and not due.skip}
@@ -164,6 +163,11 @@ class Watcher:
                 return f"{name}, which it comes after, has not succeeded"
         return "due"
 
+    def _seen(self, task: Task, status: str, tries: int, at: str) -> tuple[str, int, str]:
+        """A slot as the next run will find it: one that is running, but nobody's, was cut short."""
+        is_left = status == "running" and task.name not in self._held
+        return ("due", max(1, tries), at) if is_left else (status, tries, at)
+
     def _collector_due(self, name: str) -> bool:
         """Whether a collector has not collected since it was last time to; after a failure, only when it has waited."""
         runs = self._schedules.runs(name, since=self._collect_since, until=self._at)
@@ -174,9 +178,11 @@ class Watcher:
         if not failed:
             return True
         wait = min(AGAIN_SECONDS * 2.0 ** (len(failed) - 1), LONGEST_AGAIN_SECONDS)
-        is_waiting = self._is_recent(failed[-1], wait)
-        self._retries += is_waiting
-        return not is_waiting
+        if not self._is_recent(failed[-1], wait):
+            return True
+        again_at = iso(from_iso(failed[-1]) + timedelta(seconds=wait))
+        self.again_at = min(again_at, self.again_at or again_at)
+        return False
 
     def _is_settled_now(self, task: Task, waiting: Mapping[str, Unresolved]) -> bool:
         """Whether what a waiting task comes after is done, so that it may have its turn."""
