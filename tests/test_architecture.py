@@ -22,7 +22,8 @@ RANKS = (
     "clock consoles crontab errors groups idle local_zone migrations money price_table redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " sheet signals strict_json",
-    "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
+    "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process"
+    " schedule_log spec",
     "cells config due log_reading log_store opening prices retry seals",
     "chronicle export headings http_answer http_connector ini journal ledger line_store logbook price_facts"
     " repricing retention schedules slots store survey",
@@ -232,6 +233,22 @@ def test_a_plugin_sees_the_public_interface_only(module):
     for target, level, line in module.imports():
         if level and target != "":
             fail(module, line, f"imports {target}; a plugin writes `from .. import Name`")
+
+
+@each([module for module in MODULES if module.name.partition(".")[0] == "schedulers"])
+def test_a_scheduler_sees_the_kernel_only(module):
+    """What an operating system is told is a matter of values; whoever installs brings them."""
+    for target, level, line in module.imports():
+        if level and target.partition(".")[0] not in ("core", "schedulers"):
+            fail(module, line, f"imports {target or 'the public interface'}; a scheduler sees core alone")
+
+
+@each([module for module in MODULES if module.name.partition(".")[0] not in ("commands", "schedulers")])
+def test_schedulers_are_for_commands(module):
+    """A run knows nothing of what started it."""
+    for target, level, line in module.imports():
+        if level and target.partition(".")[0] == "schedulers":
+            fail(module, line, f"imports {target}: only commands install anything")
 
 
 @each(MODULES)

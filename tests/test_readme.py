@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import plistlib
 import re
 import shlex
 import sqlite3
@@ -86,17 +85,6 @@ def test_the_cron_line_is_one_that_cron_takes() -> None:
     assert words[1].startswith("/")
     assert "%" not in line
     assert {word for word in words if word.startswith("--")} <= {*COMMON, *RUN}
-
-
-def test_the_launchd_file_is_a_property_list_with_the_same_words() -> None:
-    """Every day at six, and nothing that launchd would not know."""
-    with open(ROOT / "launchd" / "com.agent-os.daily.plist", "rb") as file:
-        plist = plistlib.load(file)
-    assert plist["StartCalendarInterval"] == {"Hour": 6, "Minute": 0}
-    assert plist["ProgramArguments"][2:] == ["--task", "run_all", "--home", plist["WorkingDirectory"], "--quiet"]
-    assert plist["RunAtLoad"] is True
-    keys = "Label ProgramArguments WorkingDirectory StartCalendarInterval RunAtLoad ProcessType StandardOutPath"
-    assert set(plist) == {*keys.split(), "StandardErrorPath", "Umask"}
 
 
 def test_every_exit_code_is_in_the_readme() -> None:

@@ -67,7 +67,10 @@ def execute(args: Any) -> int:
     for name in ("backend", "at", "every", "dry_run", "yes", "take_over", "file", "all"):
         if getattr(args, name, None) and name not in TAKES[word]:
             raise UsageError(f"schedule {word} takes no --{name.replace('_', '-')}", hint="`schedule --help` has all")
-    if word == "import" and (module := _importing()):
+    if word == "import":
+        module = _importing()
+        if not module:
+            raise UsageError("schedule import is not there yet", hint="`schedule --help` has all")
         return int(module.execute(args))
     if rest:
         raise UsageError(f"schedule {word} takes no {rest[0][:40]!r}", hint="`schedule --help` has all")
@@ -84,12 +87,13 @@ def execute(args: Any) -> int:
 
 def install(args: Any) -> int:
     """Check everything, then install it and write down what was chosen: both, or neither."""
+    from ..core import schedule_log
     from ..schedulers import Undo
     from . import schedule_trigger as chosen
 
     home = args.open()
     machine = chosen.machine_of(home)
-    memory = chosen.remembered(home)
+    memory = chosen.remembered(home, renew=not args.dry_run)
     backend = chosen.backend_of(args, machine, memory)
     trigger = chosen.trigger_of(home, args, memory, backend=backend.name)
     chosen.refuse_unfit(trigger)
@@ -100,9 +104,8 @@ def install(args: Any) -> int:
     with Undo() as undo:
         backend.install(trigger, undo)
         others, _ = chosen.installed(machine, trigger.ident)
-        removed = [
-            line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)
-        ]
+        removed = [line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)]
+        schedule_log.begin(trigger.home)
         store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
     next_at = chosen.next_at(trigger, home.clock)
     if args.json:
@@ -127,7 +130,7 @@ def remove(args: Any) -> int:
 
     home = args.open()
     machine = chosen.machine_of(home)
-    memory = chosen.remembered(home)
+    memory = chosen.remembered(home, renew=not args.dry_run)
     ident = chosen.ident_of(home, memory)
     found, unasked = chosen.installed(machine, ident, only=args.backend or "")
     if memory.get("backend") in unasked:

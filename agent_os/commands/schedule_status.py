@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..schedulers import Scheduler, Standing, Trigger
 
 GRACE_SECONDS = 180.0  # between the time of a trigger and its tick may lie what the schedulers add, and the work
-LOOKED = "looked_at"  # the note that a tick may leave of when it has looked last
 _HARMLESS = (exits.OK, exits.FAILED, exits.BUSY)  # what a tick may end with though the schedule is in order
 _EXITS = {
     exits.CONFIG: "not set up", exits.DATA: "the database is damaged or gone", exits.ENV: "no space or permission",
@@ -38,7 +37,7 @@ def status(args: Any) -> int:
         return _say_absent(args, home, memory, unasked)
     backend, standing = next((each for each in found if each[0].name == memory.get("backend")), found[0])
     trigger = chosen.trigger_remembered(home, memory) if memory else None
-    told = _told(home, backend, standing, trigger)
+    told = _told(home, memory, standing, backend=backend, trigger=trigger)
     told["problems"] += [f"{each.name} has it too" for each, _ in found if each is not backend]
     if memory and memory["backend"] != backend.name:
         told["problems"].append(f"it was installed with {memory['backend']}, which does not have it")
@@ -63,7 +62,9 @@ def _say_absent(args: Any, home: Home, memory: Mapping[str, Any], unasked: Mappi
     return exits.CONFIG
 
 
-def _told(home: Home, backend: Scheduler, standing: Standing, trigger: Optional[Trigger]) -> dict[str, Any]:
+def _told(
+    home: Home, memory: Mapping[str, Any], standing: Standing, *, backend: Scheduler, trigger: Optional[Trigger]
+) -> dict[str, Any]:
     """Everything that is known, as --json has it."""
     problems = list(standing.problems)
     difference: list[str] = []
@@ -78,7 +79,7 @@ def _told(home: Home, backend: Scheduler, standing: Standing, trigger: Optional[
     if standing.last_exit is not None and standing.last_exit not in _HARMLESS:
         why = _EXITS.get(standing.last_exit, "`history` and the log may say more")
         problems.append(f"it last ended with {standing.last_exit}: {why}")
-    slot, sign, is_certain = _signs(home, standing)
+    slot, sign, is_certain = _signs(home, memory, standing)
     late = _late(trigger, sign, now=home.clock.now()) if trigger and sign and is_certain else None
     if late:
         from ..core.text import span
@@ -94,23 +95,25 @@ def _told(home: Home, backend: Scheduler, standing: Standing, trigger: Optional[
     }  # fmt: skip
 
 
-def _signs(home: Home, standing: Standing) -> tuple[Optional[Sequence[str]], str, bool]:
-    """The slot that was resolved last, the last sign of a tick, and whether every tick leaves one."""
+def _signs(home: Home, memory: Mapping[str, Any], standing: Standing) -> tuple[Optional[Sequence[str]], str, bool]:
+    """The slot that was resolved last; the last sign of a scheduled tick; and whether each leaves one.
+
+    A slot is no such sign: a run by hand resolves slots too, and would hide a schedule that is dead.
+    """
     from datetime import datetime, timezone
 
+    from ..core import schedule_log
     from ..core.clock import iso
 
-    slot, looked = None, ""
+    slot = None
     if os.path.exists(home.db_path):
         with home.reading() as store:
-            slot, looked = store.last_resolved(), store.note(LOOKED)
-    signs = [standing.last_at, looked, slot[3] if slot else "", chosen.remembered(home).get("installed_at", "")]
-    try:
-        modified = os.stat(os.path.join(home.settings.home, chosen.LOG)).st_mtime
-        signs.append(iso(datetime.fromtimestamp(modified, timezone.utc)))
-    except OSError:
-        pass
-    return slot, max(signs), bool(looked or standing.last_at)
+            slot = store.last_resolved()
+    signed = schedule_log.signed_at(home.settings.home)
+    signs = [standing.last_at, memory.get("installed_at", "")]
+    if signed:
+        signs.append(iso(datetime.fromtimestamp(signed, timezone.utc)))
+    return slot, max(signs), bool(signed or standing.last_at)
 
 
 def _late(trigger: Trigger, sign: str, *, now: datetime) -> float:
@@ -155,7 +158,7 @@ def _lateness(told: Mapping[str, Any]) -> str:
     from ..core.text import span
 
     if told["late_seconds"] is None:
-        return " (whether it is late, nobody can tell: a tick with nothing to do leaves no sign)"
+        return " (whether it is late, nobody can tell: schedule.log is gone)"
     return f", late by {span(told['late_seconds'])}" if told["late_seconds"] else ", not late"
 
 

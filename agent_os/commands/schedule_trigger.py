@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..core import schedule_log
 from ..core.errors import AgentOSError, ConfigError
 
 TYPE_CHECKING = False
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ..schedulers.programs import Machine
 
 NOTE = "schedule"  # the note in the database that says what was chosen
-LOG = "schedule.log"  # what the scheduled program prints; it should print nothing
 DEFAULT_EVERY = "15m"
 _PATHS = (("AGENT_OS_DB_PATH", "--db-path"), ("AGENT_OS_LOG_FILE", "--log-file"))
 _BOM = b"\xff\xfe"
@@ -31,14 +31,22 @@ def machine_of(home: Home) -> Machine:
     return Machine(settings.environment(), clock=home.clock, user_folder=settings.user_folder())
 
 
-def remembered(home: Home) -> dict[str, Any]:
-    """What was chosen when it was installed; {} where it was not, or for another home (a copy has its database too)."""
+def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
+    """What was chosen when it was installed; {} where it was not, or for another home (a copy has its database too).
+
+    `renew`: a database of an older version may be brought up to date for that.
+    """
     import json
 
     if not home.db_path or not os.path.exists(home.db_path):
         return {}
-    with home.reading() as store:
-        text = store.note(NOTE)
+    try:
+        with home.reading() as store:
+            text = store.note(NOTE)
+    except ConfigError:
+        if not renew:
+            raise
+        text = home.store(write=True).note(NOTE)
     try:
         found = json.loads(text) if text else {}
         is_ours = bool(found) and _is_same(found["home"], home.settings.home)
@@ -89,8 +97,7 @@ def trigger_of(home: Home, args: Any, memory: Mapping[str, Any], *, backend: str
         every = times.parse_every(DEFAULT_EVERY)
     folder = home.settings.home
     command, where = command_of(home, backend=backend)
-    log = os.path.join(folder, LOG)
-    ident = ident_of(home, memory)
+    log, ident = schedule_log.path_of(folder), ident_of(home, memory)
     return Trigger(ident, folder, command, where or folder, log, at=at, every_seconds=every)
 
 
@@ -99,11 +106,9 @@ def trigger_remembered(home: Home, memory: Mapping[str, Any]) -> Trigger:
     from ..schedulers import Trigger
 
     at = tuple((int(hour), int(minute)) for hour, minute in (word.split(":") for word in memory["at"]))
-    log = os.path.join(memory["home"], LOG)
+    log = schedule_log.path_of(memory["home"])
     command, every = tuple(memory["command"]), memory["every_seconds"]
-    return Trigger(
-        ident_of(home, memory), memory["home"], command, memory["folder"], log, at=at, every_seconds=every
-    )
+    return Trigger(ident_of(home, memory), memory["home"], command, memory["folder"], log, at=at, every_seconds=every)
 
 
 def command_of(home: Home, *, backend: str) -> tuple[tuple[str, ...], str]:

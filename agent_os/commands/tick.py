@@ -43,6 +43,10 @@ def execute(args: Any) -> int:
 
         return watch(args)
     environ = config.environment(args.environ)
+    if args.scheduled:
+        from ..core import schedule_log
+
+        schedule_log.sign(config.find_home(args.home, environ), args.clock.now())
     mark = ""
     if archive.is_single_file() and not args.json:
         mark = idle.mark_of(args.argv, environ, program=archive.location(), zone_seconds=args.clock.zone_seconds())

@@ -160,12 +160,6 @@ def usable(name: str, machine: Machine) -> Scheduler:
     )
 
 
-def all_usable(machine: Machine) -> list[Scheduler]:
-    """Every scheduler that can be asked here, whatever the system is."""
-    found = [scheduler(name, machine) for name in BACKENDS]
-    return [each for each in found if not each.why_not()]
-
-
 def _fitting(platform: str) -> tuple[str, ...]:
     """The schedulers of a system, the best first."""
     return {"darwin": ("launchd",), "win32": ("windows",)}.get(platform, ("systemd", "cron"))

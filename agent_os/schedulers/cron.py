@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError
 from . import Standing, Trigger, changed_lines
+from .launchd import guarded
 from .programs import refused
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ class Cron:
             found[0] += "; with --every that is soon"
         if not self._has_daemon():
             found.append("no cron daemon is at work on this machine: start one, or nothing will happen")
+        if self._machine.platform == "darwin":
+            found += guarded(trigger, self._machine.user_folder)
         before, _, _ = without_block(self._read(), trigger.ident)
         for line in before.decode("utf-8", "replace").splitlines():
             name, _, value = (part.strip().strip("\"'") for part in line.partition("="))

@@ -61,6 +61,18 @@ def _calendar(trigger: Trigger) -> list[dict[str, int]]:
     return [{"Hour": hour, "Minute": minute} for hour, minute in trigger.times]
 
 
+def guarded(trigger: Trigger, user_folder: str) -> list[str]:
+    """A sentence for each path of a trigger that no program in the background may read."""
+    paths = (trigger.home, *(word for word in trigger.command if os.path.isabs(word)))
+    return [
+        f"macOS lets no program in the background read {path} (~/{folder}): it would be refused, or wait for an answer"
+        " that nobody sees; move it elsewhere"
+        for path in dict.fromkeys(paths)
+        for folder in GUARDED
+        if f"{path}{os.sep}".startswith(os.path.join(user_folder, folder) + os.sep)
+    ]
+
+
 class Launchd:
     """The agents of the user who runs this."""
 
@@ -134,13 +146,7 @@ class Launchd:
 
     def remarks(self, trigger: Trigger) -> list[str]:
         """Folders that no program in the background may read."""
-        return [
-            f"macOS lets no program in the background read {path} (~/{folder}): it would be refused, or wait for an "
-            "answer that nobody sees; move it elsewhere"
-            for path in dict.fromkeys((trigger.home, *trigger.command[:2]))
-            for folder in GUARDED
-            if f"{path}{os.sep}".startswith(os.path.join(self._machine.user_folder, folder) + os.sep)
-        ]
+        return guarded(trigger, self._machine.user_folder)
 
     def _path(self, ident: str) -> str:
         return os.path.join(self._machine.user_folder, "Library", "LaunchAgents", f"{label_of(ident)}.plist")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..core.clock import iso
 from . import Standing, Trigger, changed_lines
-from .programs import put_back, read, remove, write
+from .programs import put_back, read, refused, remove, write
 
 if TYPE_CHECKING:
     from . import Undo
@@ -202,18 +202,25 @@ class Systemd:
         before = {path: read(path) for path in self._paths(ident)}
         timer = self._shown(ident, "timer", _TIMER_ASKED)
 
-        def back() -> None:
-            name = f"{unit_of(ident)}.timer"
-            self._machine.ask("systemctl", "--user", "disable", "--now", name)  # fails where it never was
-            for path, content in before.items():
-                put_back(path, content)
-            self._machine.tell("systemctl", "--user", "daemon-reload")
-            if timer.get("UnitFileState") == "enabled":
-                self._machine.tell("systemctl", "--user", "enable", name)
-            if timer.get("ActiveState") == "active":
-                self._machine.tell("systemctl", "--user", "start", name)
+        undo.add(lambda: self._back(ident, before, timer))
 
-        undo.add(back)
+    def _back(self, ident: str, files: dict[str, bytes], timer: dict[str, str]) -> None:
+        """Files first: they are what counts at the next login. Then all that can be done, whatever is refused of it."""
+        name = f"{unit_of(ident)}.timer"
+        was_enabled = timer.get("UnitFileState") == "enabled"
+        if not was_enabled:
+            self._machine.ask("systemctl", "--user", "disable", "--now", name)  # fails where it never was
+        for path, content in files.items():
+            put_back(path, content)
+        steps = [["daemon-reload"]]
+        if was_enabled and self._shown(ident, "timer", _TIMER_ASKED).get("UnitFileState") != "enabled":
+            steps.append(["enable", name])
+        if timer.get("ActiveState") == "active":
+            steps.append(["start", name])
+        answers = [(words, self._machine.ask("systemctl", "--user", *words)) for words in steps]
+        for words, answer in answers:
+            if answer.code:
+                raise refused(("systemctl", "--user", *words), answer)
 
 
 def _problems(timer: dict[str, str], service: dict[str, str], files: int) -> list[str]:

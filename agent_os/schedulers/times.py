@@ -85,7 +85,7 @@ def last_of(times: Times, now: datetime) -> datetime:
 
 
 def _around(times: Times, now: datetime) -> Iterator[datetime]:
-    """The instants of the days before, of and after now. A time that is left out comes as soon as the clocks are past it."""
+    """The instants of the days before, of and after now. One that the clocks leave out comes an hour later."""
     today = now.astimezone().date()
     for days in range(-2, 3):
         day = today + timedelta(days=days)

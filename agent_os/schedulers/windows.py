@@ -6,6 +6,7 @@ What it shows of times is in the words of the machine's language: of all that, o
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from . import Standing, Trigger, changed_lines
@@ -175,7 +176,7 @@ class Windows:
         """By what ours says: Windows adds much of its own, and writes down no default."""
         there, here = _leaves(standing.texts.get(task_of(trigger.ident), "")), _leaves(xml(trigger))
         lines = [f"{name} = {value}" for name, value in here.items()]
-        kept = [f"{name} = {there.get(name, _DEFAULTS.get(name, 'nothing'))}" for name in here]
+        kept = [f"{name} = {there.get(name) or _DEFAULTS.get(re.sub('#[0-9]+', '', name), 'nothing')}" for name in here]
         strange = [name for name in there if name.startswith("Triggers") and name not in here]
         gone = [f"{name} = {there[name]}" for name in strange]
         return changed_lines("\n".join(kept + gone), "\n".join(lines))
@@ -228,7 +229,7 @@ _DEFAULTS = {
 
 
 def _leaves(text: str) -> dict[str, str]:
-    """Every element with text: `Settings/Enabled` -> `true`; what comes twice gets a number. {} for what is no XML."""
+    """Every element with text: `Settings/Enabled` -> `true`; the second of a name is `name#2`. {} for no XML."""
     from xml.etree.ElementTree import ParseError, XMLParser
 
     parser = XMLParser()  # noqa: S314 (what the machine's own scheduler says; and expat refuses entities in entities)
@@ -240,13 +241,15 @@ def _leaves(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def walk(element: Element, path: str) -> None:
+        seen: list[str] = []
         for child in element:
-            name = f"{path}{child.tag.rpartition('}')[2]}"
+            tag = child.tag.rpartition("}")[2]
+            seen.append(tag)
+            name = f"{path}{tag}" + (f"#{seen.count(tag)}" if tag in seen[:-1] else "")
             if len(child):
                 walk(child, f"{name}/")
             else:
-                number = sum(each.partition("#")[0] == name for each in found)
-                found[f"{name}#{number + 1}" if number else name] = (child.text or "").strip()
+                found[name] = (child.text or "").strip()
 
     walk(root, "")
     return found
