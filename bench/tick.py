@@ -38,8 +38,8 @@ def home_of(folder: str, name: str, tasks: int) -> str:
     if tasks:
         with open(path, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
-            for number in range(tasks):
-                file.write(f"[task:task_{number}]\ncommand = true\nschedule = {SCHEDULE}\n")
+            sections = (f"[task:task_{number}]\ncommand = true\nschedule = {SCHEDULE}\n" for number in range(tasks))
+            file.writelines(sections)
     return home
 
 
@@ -119,7 +119,7 @@ def planning(rounds: int) -> None:
 def main(rounds: int = 15) -> None:
     with tempfile.TemporaryDirectory() as folder:
         idle(folder, rounds)
-    planning(max(3, rounds // 5))
+    planning(3)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ class Place:
         done = subprocess.run(self.words(*words), env=env, cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stderr
         return done.stdout
+
+    def begin(self) -> None:
+        """A database, in which the tasks have been looked after for a minute: a slot of each is due at once."""
+        self.run("tick", "--quiet")
+        moment = datetime.now(timezone.utc) - timedelta(minutes=1, seconds=1)
+        with closing(sqlite3.connect(self.home / "agent_os.db")) as connection, connection:
+            connection.execute("UPDATE schedules SET since = ?", (moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"),))
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database answers; nothing while there is none."""
@@ -146,10 +154,9 @@ def test_cron_resolves_each_slot_once(place: Place, tmp_path: Path) -> None:
         environment='cd "$AGENT_OS_HOME" && env > seen.new && mv seen.new seen\n',
         slow='cd "$AGENT_OS_HOME"; echo "$AGENT_OS_SLOT" >> begun; sleep 4; echo "$AGENT_OS_SLOT" >> ended\n',
     )
-    place.run("tick", "--quiet")  # an installed schedule begins no database
-    theirs = (
-        f"# mine\nHOME={place.user}\n* * * * * {crontab_words(place.tick)} >> {crontab_words([str(place.log)])} 2>&1\n"
-    )
+    place.begin()
+    line = f"{crontab_words(place.tick)} >> {crontab_words([str(place.log)])} 2>&1"
+    theirs = f"# mine\nHOME={place.user}\n* * * * * {line}\n"
     (tmp_path / "crontab").write_text(theirs, encoding="utf-8")
     with namespace(CRON, libfaketime() or "", str(SPEED), log=tmp_path / "said") as room:
         room.wait_for("the namespace", lambda: room.run(["test", "-e", "/run/ready"]).returncode == 0)
@@ -164,8 +171,8 @@ def test_cron_resolves_each_slot_once(place: Place, tmp_path: Path) -> None:
     assert (status["installed"], status["healthy"], status["backend"]) == (True, True, "cron")
     assert place.log.read_text() == ""
     begun = place.lines("begun")
-    assert sorted(set(begun)) == begun
-    assert begun[:2] == place.lines("ended")[:2]
+    assert len(set(begun)) == len(begun)
+    assert set(place.lines("ended")) <= set(begun)
     twice = "SELECT task, slot_key FROM runs WHERE status = 'success' GROUP BY 1, 2 HAVING count(*) > 1"
     assert place.rows(twice) == []
     seen = dict(line.partition("=")[::2] for line in place.lines("seen") if "=" in line)
@@ -252,17 +259,11 @@ class Manager:
         return dict(line.split("=", 1) for line in shown.splitlines())
 
 
-def seen_before(place: Place) -> None:
-    """A home with a database, and a task whose slot of this minute nobody has resolved yet."""
-    place.ini("[task:other]\ncommand = true\nschedule = 0 0 1 1 *\n")
-    place.run("--task", "other", "--quiet")
-    place.ini(MINUTELY, minutely='env > "$AGENT_OS_HOME/seen"\n')
-
-
 @pytest.mark.skipif(bool(SYSTEMD_MISSING), reason=f"systemd --user: {SYSTEMD_MISSING}")
 def test_a_timer_of_systemd_resolves_slots(place: Place, tmp_path: Path) -> None:
     """A unit as an administrator writes it: the service succeeds each time, also when there is nothing to do."""
-    seen_before(place)
+    place.ini(MINUTELY, minutely='env > "$AGENT_OS_HOME/seen"\n')
+    place.begin()
     units = place.user / ".config" / "systemd" / "user"
     units.mkdir(parents=True)
     (units / "by-hand.service").write_text(SERVICE.format(command=unit_words(place.tick)), encoding="utf-8")
@@ -281,7 +282,8 @@ def test_a_timer_of_systemd_resolves_slots(place: Place, tmp_path: Path) -> None
 @pytest.mark.skipif(bool(SYSTEMD_MISSING), reason=f"systemd --user: {SYSTEMD_MISSING}")
 def test_an_installed_timer_runs_is_told_of_and_is_removed(place: Place, tmp_path: Path) -> None:
     """The real manager takes the units, fires the timer, makes up once for weeks off, and forgets all of it again."""
-    seen_before(place)
+    place.ini(MINUTELY, minutely='env > "$AGENT_OS_HOME/seen"\n')
+    place.begin()
     at = time.strftime("%H:%M", time.localtime(time.time() + 12 * 3600))
     install = place.words("schedule", "install", "--backend", "systemd", "--at", at, "--json")
     with Manager(place, tmp_path) as manager:
