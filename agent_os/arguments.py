@@ -39,6 +39,7 @@ VERBS = {
     "backfill": "run the days or instants of the past that are missing",
     "import": "take in figures by hand, from a CSV file: what a provider without an API has charged",
     "gaps": "what is missing, why, and until when it can still be had",
+    "watch": "has every task succeeded in time? exit 0 or 1, for any monitor",
     "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
     "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
     "prices": "what tokens cost; `prices check` looks the list over, `prices import FILE` adds to it",

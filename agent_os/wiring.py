@@ -10,12 +10,13 @@ from .plugins import load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Union
+    from typing import Any, Optional, Union
 
     from .core.app import App
     from .core.collector import Collector
     from .core.config import Settings
     from .core.home import Home
+    from .core.pings import Pings
     from .core.progress import Progress
     from .core.spec import Task
 
@@ -41,6 +42,7 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
 
         accounts = accounts_of(settings, found)
         enter(found, accounts)
+    pings = _pings_of(found, home)
     cost_limits = {name: limit for each in apps for name, limit in _limits(each, settings).items()}
     if apps or written or accounts:
         faults = [fault for each in apps for fault in each.faults]
@@ -51,10 +53,7 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
         if task.kind == "collector" and task.collector.name in limits:
             task.limits = (task.collector.name,)  # a limit named like a provider is about its collector
     collectors = {name: _collector(task, home) for name, task in tasks.items() if task.kind == "collector"}
-    for task in tasks.values():
-        if RUN_ALL in task.after:
-            own = [name for name in task.after if name != RUN_ALL]
-            task.after = (*_all(collectors), *own)
+    _resolve_run_all(tasks, collectors)
     return Setup(
         tasks,
         collectors=collectors,
@@ -62,9 +61,18 @@ def setup_of(home: Home, *, app: Union[App, str] = "", jobs: int = 0) -> Setup:
         limits=limits,
         outboxes=outboxes,
         hosts={name: each.hosts for each in apps for name in (*each.tasks, *each.outboxes)},
+        pings=pings,
         jobs=jobs or settings.whole("AGENT_OS_JOBS", least=1, most=256),
         retention_days=settings.whole("AGENT_OS_RETENTION_DAYS", least=1, most=36_600),
     )
+
+
+def _resolve_run_all(tasks: Mapping[str, Task], collectors: Mapping[str, Collector]) -> None:
+    """What comes after `run_all` comes after every collector that is set up."""
+    for task in tasks.values():
+        if RUN_ALL in task.after:
+            own = [name for name in task.after if name != RUN_ALL]
+            task.after = (*_all(collectors), *own)
 
 
 def _declared(settings: Settings) -> tuple[dict[str, int], list[Task]]:
@@ -74,6 +82,18 @@ def _declared(settings: Settings) -> tuple[dict[str, int], list[Task]]:
     from .core.ini import limits_of, tasks_of
 
     return limits_of(settings), tasks_of(settings)
+
+
+def _pings_of(found: Mapping[str, Task], home: Home) -> Optional[Pings]:
+    """Who is told how runs begin and end; None: nobody. What is wrong with it is a fault of its task."""
+    if not (home.settings.get("AGENT_OS_PING") or any(task.ping for task in found.values())):
+        return None
+    from .core.pings import pings_of, refuse_name
+
+    pings = pings_of(found, home.settings, home.redactor)
+    if pings:
+        refuse_name(found)
+    return pings
 
 
 def _limits(app: App, settings: Settings) -> dict[str, Any]:

@@ -22,19 +22,18 @@ RANKS = (
     "clock consoles crontab errors groups idle local_zone migrations money price_table redactor text",
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " sheet signals strict_json",
-    "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process"
-    " schedule_log spec",
+    "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
     "cells config due log_reading log_store opening prices retry seals",
-    "chronicle export headings http_answer http_connector ini journal ledger line_store logbook price_facts"
-    " repricing retention schedules slots store survey",
-    "audit_chain batch_store figures http_client paging price_import price_store provenance",
+    "chronicle export headings http_answer http_connector ini journal lateness ledger line_store logbook pings"
+    " price_facts repricing retention schedules slots store survey",
+    "audit_chain batch_store figures http_client paging ping_book price_import price_store provenance",
     "audit home imports price_book",
     "app_values collector posting",
     "app estimates log_source",
     "accounts apps context holes",
     "bodies living plan",
     "operations",
-    "agenda child desk ticking",
+    "agenda child courier desk ticking",
     "crew",
     "loop",
     "runner",
@@ -130,7 +129,7 @@ MAY = {
     # opening asks before there is a store; demo compares the file as a stranger would read it.
     "SQL": r"core/(db|migrations|store|chronicle|slots|journal|ledger|line_store|batch_store|log_store|opening|columns"
     r"|export|survey|retention|schedules|price_store|foreign_db|seals|audit|audit_chain"
-    r"|provenance)\.py"
+    r"|provenance|ping_book)\.py"
     r"|commands/demo\.py|selftest/verdict\.py",
     "environ": r"core/config\.py",
     "clock": r"core/clock\.py",

@@ -8,6 +8,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
@@ -295,11 +296,32 @@ def test_a_home_that_cannot_be_written_is_refused_before_anything(desk: Desk) ->
     assert desk.system.crontab == b""
 
 
-def test_a_reader_of_the_output_that_left_undoes_nothing(desk: Desk) -> None:
-    """What was installed is, and is remembered: both happened before a word was printed."""
+def test_a_reader_of_the_output_that_left_undoes_nothing(desk: Desk, program: list[str]) -> None:
+    """What was installed is, and is remembered, and the exit code says so: a word less was printed, no more."""
+    desk.have("cron")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*program, "schedule", "install", "--home", str(desk.folder)], stdout=writer, stderr=subprocess.PIPE,
+        env=bare(PATH=str(desk.system.path)), cwd=desk.user, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert desk.noted()["backend"] == "cron"
+    assert b"# BEGIN agent_os " in desk.system.crontab
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '"x"', "{}", '{"home": 7}', "null"])
+def test_a_note_that_says_nothing_is_none(desk: Desk, note: str, cron_daemon: None) -> None:
+    """Whatever has written it: what is installed is told all the same, and to install writes it anew."""
     desk.have("cron")
     desk.schedule("install")
-    assert desk.noted()["backend"] == "cron"
+    desk.rows("UPDATE meta SET value = ? WHERE name = 'schedule'", note)
+    said = desk.schedule("status", code=1)
+    assert said["installed"] is True
+    assert "the database does not know what was chosen" in said["problems"][0]
+    desk.schedule("install")
+    assert desk.schedule("status")["healthy"] is True
 
 
 # --- which scheduler --------------------------------------------------------------------------------------------------
@@ -603,9 +625,11 @@ def test_what_it_starts_must_be_there(desk: Desk, cron_daemon: None) -> None:
 
 
 def seen(desk: Desk, text: str) -> None:
-    """Let this be when the last scheduled tick was here."""
+    """Let this be when a tick has looked last."""
     at = from_iso(text).timestamp()
-    os.utime(desk.folder / "schedule.log", (at, at))
+    note = desk.folder / "agent_os.db.idle"
+    note.touch()
+    os.utime(note, (at, at))
 
 
 def test_how_late_counts_from_the_first_time_that_left_no_sign(desk: Desk, cron_daemon: None) -> None:
@@ -623,6 +647,14 @@ def test_how_late_counts_from_the_first_time_that_left_no_sign(desk: Desk, cron_
     assert desk.schedule("status")["late_seconds"] == 0.0
 
 
+def test_one_that_has_never_fired_is_late_since_it_was_installed(desk: Desk, cron_daemon: None) -> None:
+    """As where the daemon does not read this user's crontab: a look would have left a note."""
+    desk.have("cron")
+    desk.schedule("install", "--at", "10:00")
+    desk.pass_days(1)
+    assert desk.schedule("status", code=1)["late_seconds"] == 23 * 3600
+
+
 def test_the_schedulers_own_last_time_is_a_sign_too(desk: Desk) -> None:
     """systemd says when the timer fired."""
     desk.have("systemd")
@@ -635,51 +667,32 @@ def test_the_schedulers_own_last_time_is_a_sign_too(desk: Desk) -> None:
 
 
 def test_a_run_by_hand_does_not_hide_a_dead_schedule(desk: Desk, cron_daemon: None) -> None:
-    """It resolves slots; the schedule is late all the same. Without the log nobody can tell, and nobody claims it."""
+    """It resolves slots; the schedule is late all the same."""
     desk.have("cron")
     desk.write("@app.task\ndef one(ctx): pass\n")
     desk.schedule("install", "--at", "06:00")
-    seen(desk, "2026-11-22T09:00:00.000Z")
     desk.pass_days(2)
     desk.run("--task", "one", "--key", "a")
     said = desk.schedule("status", code=1)
     assert said["last_slot"]["task"] == "one"
     assert said["late_seconds"] > 86_400
-    (desk.folder / "schedule.log").unlink()
-    assert desk.schedule("status")["late_seconds"] is None
 
 
-def test_a_scheduled_tick_leaves_a_sign(desk: Desk, cron_daemon: None) -> None:
-    """Also where nothing is due, and keeps the log small; one by hand leaves none. In a wrong folder no log is made."""
+def test_a_scheduled_tick_leaves_a_sign_and_keeps_its_log_small(desk: Desk, cron_daemon: None) -> None:
+    """Also where nothing is due. In the place of the log a link is not followed, and stops nobody."""
     desk.have("cron")
-    desk.schedule("install", "--every", "1h")
-    seen(desk, "2026-11-22T09:00:00.000Z")
-    desk.pass_days(1)
-    assert desk.run("tick", "--quiet", app=False).code == 0
-    assert desk.schedule("status", code=1)["late_seconds"] > 0
+    desk.schedule("install", "--at", "06:00")
+    desk.pass_days(2)
+    log = desk.folder / "schedule.log"
+    log.write_bytes(b"a line that nobody wanted\n" * 50_000)
     assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
-    said = desk.schedule("status")
-    assert (said["last_sign_at"], said["late_seconds"]) == ("2026-11-23T09:00:00.000Z", 0.0)
-    (desk.folder / "schedule.log").write_bytes(b"a line that nobody wanted\n" * 50_000)
+    assert (desk.folder / "agent_os.db.idle").stat().st_mtime > time.time() - 600  # by the machine's own clock
+    assert 400_000 < log.stat().st_size <= 500_000
+    target = log.rename(desk.user / "target")
+    target.write_bytes(b"x\n" * 1_000_000)
+    log.symlink_to(target)
     assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
-    assert 400_000 < (desk.folder / "schedule.log").stat().st_size <= 500_000
-    assert desk.schedule("status")["last_sign_at"] == "2026-11-23T09:00:00.000Z"
-    desk.folder = desk.user
-    assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 3
-    assert not (desk.user / "schedule.log").exists()
-
-
-def test_a_log_that_cannot_be_signed_stops_nobody(desk: Desk) -> None:
-    """A link in its place is not followed; the tick goes on."""
-    desk.have("cron")
-    desk.schedule("install")
-    (desk.folder / "schedule.log").unlink()
-    target = desk.user / "target"
-    target.write_bytes(b"x")
-    os.utime(target, (1, 1))
-    (desk.folder / "schedule.log").symlink_to(target)
-    assert desk.run("tick", "--scheduled", "--quiet", app=False).code == 0
-    assert target.stat().st_mtime == 1
+    assert target.stat().st_size == 2_000_000
 
 
 def test_the_last_slot_is_the_one_that_was_resolved_last(desk: Desk, cron_daemon: None) -> None:

@@ -56,7 +56,12 @@ def examine(args: Arguments) -> Iterator[Check]:
 
         setup = setup_of(home, app=args.app)
         outboxes = f", {plural(len(setup.outboxes), 'outbox')}" if setup.outboxes else ""
-        return f"{plural(len(setup.tasks), 'task')}{outboxes}, no fault in them"
+        silent = [
+            f"; {task.name} pings nobody: {task.ping[4:].strip()} is not set"
+            for task in setup.tasks.values()
+            if task.ping and not (setup.pings and setup.pings.of(task.name))
+        ]
+        return f"{plural(len(setup.tasks), 'task')}{outboxes}, no fault in them{''.join(silent)}"
 
     yield from look_at_home(home, tasks)
 

@@ -42,7 +42,7 @@ def as_json(unit: Unit) -> dict[str, Any]:
         "hint": unit.hint or None,
     }
     if unit.collector is None:
-        return {**common, "output": unit.value}
+        return {**common, "output": unit.value, "notes": unit.notes}
     return {
         "provider": unit.provider,
         **common,
@@ -70,6 +70,7 @@ def show(units: Sequence[Unit]) -> None:
         if collectors:
             show_collectors(collectors)
         show_value(shown[0])
+        show_notes(others)
         return
     if collectors:
         show_collectors(collectors)
@@ -77,6 +78,14 @@ def show(units: Sequence[Unit]) -> None:
         show_runs(others)
     if len(shown) == 1:
         show_value(shown[0])
+    show_notes(others)
+
+
+def show_notes(units: Sequence[Unit]) -> None:
+    """What is odd about runs that succeeded."""
+    for unit in units[:MOST_LINES]:
+        for note in unit.notes:
+            emit(f"{unit.label}: {note}")
 
 
 def show_value(unit: Unit) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import emit, emit_json
+from . import emit, emit_json, work_done
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,6 @@ def execute(args: Any) -> int:
 
 def install(args: Any) -> int:
     """Check everything, then install it and write down what was chosen: both, or neither."""
-    from ..core import schedule_log
     from ..schedulers import Undo
     from . import schedule_trigger as chosen
 
@@ -105,21 +104,27 @@ def install(args: Any) -> int:
         backend.install(trigger, undo)
         others, _ = chosen.installed(machine, trigger.ident)
         removed = [line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)]
-        schedule_log.begin(trigger.home)
         store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
-    next_at = chosen.next_at(trigger, home.clock)
+    with work_done():
+        _say_installed(args, backend.name, trigger, removed=removed, notes=notes)
+    return exits.OK
+
+
+def _say_installed(args: Any, name: str, trigger: Trigger, *, removed: Sequence[str], notes: Sequence[str]) -> None:
+    from . import schedule_trigger as chosen
+
+    next_at = chosen.next_at(trigger, args.clock)
     if args.json:
         emit_json(
             {
-                "installed": True, "backend": backend.name, "id": trigger.ident, "every_seconds": trigger.every_seconds,
+                "installed": True, "backend": name, "id": trigger.ident, "every_seconds": trigger.every_seconds,
                 "at": chosen.at_words(trigger), "command": list(trigger.command), "next_at": next_at,
-                "removed": removed, "notes": notes,
+                "removed": list(removed), "notes": list(notes),
             }
         )  # fmt: skip
     else:
-        emit(f"installed with {backend.name}, {trigger.words}: {trigger.ident}; next at {next_at}")
+        emit(f"installed with {name}, {trigger.words}: {trigger.ident}; next at {next_at}")
         _say_rest([f"removed: {line}" for line in removed], notes)
-    return exits.OK
 
 
 def remove(args: Any) -> int:
@@ -146,13 +151,13 @@ def remove(args: Any) -> int:
             removed = [line for each, _ in found for line in each.remove(ident, undo)]
             if memory and memory.get("backend") in (args.backend or memory.get("backend"), *(e.name for e, _ in found)):
                 home.store(write=True).take_note(chosen.NOTE, "")
-    if args.json:
-        emit_json({"dry_run": args.dry_run, "id": ident, "removed": removed})
-        return exits.OK
-    for line in removed:
-        emit(f"{'would be removed' if args.dry_run else 'removed'}: {line}")
-    if not removed:
-        emit(f"nothing is installed for {home.settings.home}")
+    with work_done():
+        if args.json:
+            emit_json({"dry_run": args.dry_run, "id": ident, "removed": removed})
+        elif not removed:
+            emit(f"nothing is installed for {home.settings.home}")
+        else:
+            _say_rest([f"{'would be removed' if args.dry_run else 'removed'}: {line}" for line in removed], [])
     return exits.OK
 
 

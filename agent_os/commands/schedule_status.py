@@ -79,8 +79,8 @@ def _told(
     if standing.last_exit is not None and standing.last_exit not in _HARMLESS:
         why = _EXITS.get(standing.last_exit, "`history` and the log may say more")
         problems.append(f"it last ended with {standing.last_exit}: {why}")
-    slot, sign, is_certain = _signs(home, memory, standing)
-    late = _late(trigger, sign, now=home.clock.now()) if trigger and sign and is_certain else None
+    slot, sign = _last_slot(home), _last_sign(home, memory, standing)
+    late = _late(trigger, sign, now=home.clock.now()) if trigger and sign else None
     if late:
         from ..core.text import span
 
@@ -95,25 +95,26 @@ def _told(
     }  # fmt: skip
 
 
-def _signs(home: Home, memory: Mapping[str, Any], standing: Standing) -> tuple[Optional[Sequence[str]], str, bool]:
-    """The slot that was resolved last; the last sign of a scheduled tick; and whether each leaves one.
+def _last_slot(home: Home) -> Optional[Sequence[str]]:
+    """The slot that was resolved last. It is no sign of a tick: a run by hand resolves slots too."""
+    if not os.path.exists(home.db_path):
+        return None
+    with home.reading() as store:
+        return store.last_resolved()
 
-    A slot is no such sign: a run by hand resolves slots too, and would hide a schedule that is dead.
-    """
+
+def _last_sign(home: Home, memory: Mapping[str, Any], standing: Standing) -> str:
+    """When it last fired, by the system or by the note that every look of a tick leaves; else when it was installed."""
     from datetime import datetime, timezone
 
-    from ..core import schedule_log
+    from ..core import idle
     from ..core.clock import iso
 
-    slot = None
-    if os.path.exists(home.db_path):
-        with home.reading() as store:
-            slot = store.last_resolved()
-    signed = schedule_log.signed_at(home.settings.home)
-    signs = [standing.last_at, memory.get("installed_at", "")]
-    if signed:
-        signs.append(iso(datetime.fromtimestamp(signed, timezone.utc)))
-    return slot, max(signs), bool(signed or standing.last_at)
+    looked = idle.looked_at(home.settings.home)
+    signs = [standing.last_at, str(memory.get("installed_at", ""))]
+    if looked:
+        signs.append(iso(datetime.fromtimestamp(looked, timezone.utc)))
+    return max(signs)
 
 
 def _late(trigger: Trigger, sign: str, *, now: datetime) -> float:
@@ -158,7 +159,7 @@ def _lateness(told: Mapping[str, Any]) -> str:
     from ..core.text import span
 
     if told["late_seconds"] is None:
-        return " (whether it is late, nobody can tell: schedule.log is gone)"
+        return ""
     return f", late by {span(told['late_seconds'])}" if told["late_seconds"] else ", not late"
 
 

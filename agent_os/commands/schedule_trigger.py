@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ..core import schedule_log
 from ..core.errors import AgentOSError, ConfigError
 
 TYPE_CHECKING = False
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
     from ..schedulers.programs import Machine
 
 NOTE = "schedule"  # the note in the database that says what was chosen
+LOG = "schedule.log"  # what a scheduled tick prints; it should print nothing
 DEFAULT_EVERY = "15m"
 _PATHS = (("AGENT_OS_DB_PATH", "--db-path"), ("AGENT_OS_LOG_FILE", "--log-file"))
+_KEPT = {"ident", "home", "backend", "at", "every_seconds", "command", "folder", "installed_at"}
 _BOM = b"\xff\xfe"
 
 
@@ -49,7 +50,7 @@ def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
         text = home.store(write=True).note(NOTE)
     try:
         found = json.loads(text) if text else {}
-        is_ours = bool(found) and _is_same(found["home"], home.settings.home)
+        is_ours = set(found) >= _KEPT and _is_same(found["home"], home.settings.home)
     except (ValueError, KeyError, TypeError):
         return {}
     return found if is_ours else {}
@@ -97,7 +98,7 @@ def trigger_of(home: Home, args: Any, memory: Mapping[str, Any], *, backend: str
         every = times.parse_every(DEFAULT_EVERY)
     folder = home.settings.home
     command, where = command_of(home, backend=backend)
-    log, ident = schedule_log.path_of(folder), ident_of(home, memory)
+    log, ident = os.path.join(folder, LOG), ident_of(home, memory)
     return Trigger(ident, folder, command, where or folder, log, at=at, every_seconds=every)
 
 
@@ -106,7 +107,7 @@ def trigger_remembered(home: Home, memory: Mapping[str, Any]) -> Trigger:
     from ..schedulers import Trigger
 
     at = tuple((int(hour), int(minute)) for hour, minute in (word.split(":") for word in memory["at"]))
-    log = schedule_log.path_of(memory["home"])
+    log = os.path.join(memory["home"], LOG)
     command, every = tuple(memory["command"]), memory["every_seconds"]
     return Trigger(ident_of(home, memory), memory["home"], command, memory["folder"], log, at=at, every_seconds=every)
 

@@ -43,10 +43,6 @@ def execute(args: Any) -> int:
 
         return watch(args)
     environ = config.environment(args.environ)
-    if args.scheduled:
-        from ..core import schedule_log
-
-        schedule_log.sign(config.find_home(args.home, environ), args.clock.now())
     mark = ""
     if archive.is_single_file() and not args.json:
         mark = idle.mark_of(args.argv, environ, program=archive.location(), zone_seconds=args.clock.zone_seconds())
@@ -70,6 +66,7 @@ def look_and_run(args: Any, mark: str) -> int:
     check_clock(args.clock.now())
     if args.scheduled:
         refuse_no_database(home)
+        keep_log_small(home)
     setup = setup_of(home, app=args.app)
     for _ in range(MOST_LOOKS):
         state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen
@@ -114,6 +111,18 @@ def refuse_no_database(home: Home) -> None:
             f"the schedule found no database at {home.db_path}",
             hint="if the folder was moved, run `schedule install` there; if it is new, run `tick` once by hand",
         )
+
+
+def keep_log_small(home: Home) -> None:
+    """What schedulers have written of our output goes into a file that nobody else would shorten."""
+    from ..core import files
+    from ..core.errors import AgentOSError
+    from .schedule_trigger import LOG
+
+    try:
+        files.bounded(os.path.join(home.settings.home, LOG))
+    except AgentOSError as error:
+        home.log.debug("tick.log", error.message)
 
 
 def watcher_of(home: Home, setup: Setup) -> Watcher:
@@ -205,12 +214,20 @@ def _written_at(path: str, now: datetime) -> str:
 
 
 def has_mail(home: Home, setup: Setup) -> bool:
-    """Whether a message waits whose time has come."""
-    if not setup.outboxes:
+    """Whether a message waits whose time has come, a ping too, or it is time to say that all is well."""
+    if not (setup.outboxes or setup.pings):
         return False
     from ..core.journal import Journal
 
-    return bool(Journal(home.store().db).outboxes_due() & set(setup.outboxes))
+    db = home.store().db
+    due = Journal(db).outboxes_due()
+    if setup.pings:
+        from ..core.ping_book import is_silent
+        from ..core.pings import OUTBOX
+
+        if OUTBOX in due or is_silent(db, setup.pings):
+            return True
+    return bool(due & set(setup.outboxes))
 
 
 def run(  # noqa: PLR0913 (what a tick knows, by name)

@@ -178,5 +178,6 @@ class App:
 
 OPTIONS = {
     "after", "schedule", "timezone", "partition", "retries", "backoff", "timeout", "catch_up", "overlap", "needs",
-    "limits", "cost_limit", "cost", "after_failure",
+    "limits", "cost_limit", "cost", "after_failure", "dst", "jitter", "period", "grace", "min_duration", "min_output",
+    "ping",
 }  # fmt: skip

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Optional
 
-SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_WEBHOOK_URL", "] KEY")  # the last: of an account
+SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_WEBHOOK_URL", "_PING", "] KEY")  # the last: of an account
 REFERENCE = "env:"  # a value that begins so names a setting, which has the value
 ACCOUNT = "account:"  # how the sections of accounts begin: what stands there is a setting `[account:work] key`
 _FREE_ENDINGS = ("_BASE_URL", "_ORG", "_USER")  # of what collectors may be told beside their keys
@@ -43,13 +43,14 @@ KNOWN = (
     Setting("AGENT_OS_JOBS", "8", "how many tasks run side by side"),
     Setting("AGENT_OS_PROJECT_NAMES", "yes", "whether names of project folders are kept from local logs"),
     Setting("AGENT_OS_COLLECT", "daily 00:00", "when `tick` has every collector collect, in UTC: a schedule"),
+    Setting("AGENT_OS_PING", "", "where to say that a start of the program began, succeeded or failed"),
     Setting("AGENT_OS_RETENTION_DAYS", "400", "how many days the history is kept; results are kept for ever"),
 )
 
 
 def is_secret(name: str) -> bool:
     """Whether a setting of this name holds something that must never be shown."""
-    return name.upper().endswith(SECRET_ENDINGS)
+    return name.upper().endswith(SECRET_ENDINGS) or name.upper() == "PING"  # the option of a task
 
 
 class Settings:
@@ -122,17 +123,17 @@ class Settings:
             for name, value in options.items():
                 if is_secret(name) and value and not value.startswith(REFERENCE):
                     yield value
-        for name in self._account_keys():  # whatever they are called
+        for name in self._referenced():  # whatever they are called
             for _, values in self._sources:
                 if values.get(name, "").strip():
                     yield values[name].strip()
 
-    def _account_keys(self) -> Iterator[str]:
-        """The settings that accounts name as their keys."""
+    def _referenced(self) -> Iterator[str]:
+        """The settings that accounts name as their keys, and tasks as where to ping."""
         for section, options in self.sections.items():
-            key = options.get("key", "").strip()
-            if section.startswith(ACCOUNT) and key.startswith(REFERENCE):
-                yield key[len(REFERENCE) :].strip()
+            value = options.get("key" if section.startswith(ACCOUNT) else "ping", "").strip()
+            if value.startswith(REFERENCE):
+                yield value[len(REFERENCE) :].strip()
 
     def names(self) -> list[str]:
         """The names that the files and flags set, and those the kernel knows; not the whole environment."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .bodies import End, Work
     from .home import Home
     from .line_store import Sum
+    from .ping_book import PingBook
     from .plan import Plan, Setup
 
 
@@ -56,6 +57,12 @@ class Desk:
         self._leased_at = ""
         self._lease_until = ""
         self._with_state: Optional[set[str]] = None  # tasks that remember anything; None: to be asked
+        self.pings: Optional[PingBook] = None  # None: nobody is told how runs begin and end
+        if setup.pings:
+            from .ping_book import PingBook
+
+            self.pings = PingBook(self.db, setup.pings, invocation=self._invocation, log=home.log, hide=self.hide)
+            self.living.on_interrupt = self.pings.cut_short
 
     # runners
 
@@ -98,7 +105,9 @@ class Desk:
 
     def give_up(self, reason: str, *, units: Iterable[Unit]) -> None:
         """The runner ends: close its runs, with what they had printed, and leave its slots due."""
-        self.slots.interrupt(self.owner, reason=reason)
+        runs = self.slots.interrupt(self.owner, reason=reason)
+        if self.pings:
+            self.pings.cut_short(runs)
         for unit in units:
             if unit.output and not unit.is_over:
                 self.slots.keep_output(unit.run_id, self.hide(unit.output))
@@ -165,6 +174,8 @@ class Desk:
         claimed = self.slots.claim(run, [due.key for due in unit.dues], lease_until=self._lease())
         if unit.task.cost_limit:
             self.journal.reserve(unit.run_id, unit.task.cost_limit, unit.task.cost)
+        if self.pings:
+            self.pings.began(unit.task.name, unit.run_id, kind=unit.task.kind)
         self._claims[unit] = claimed
         unit.attempt = 1
         return self._work(unit)
@@ -291,6 +302,10 @@ class Desk:
         self.refuse_secrets(unit, end.json, *state.values(), *(payload for _, _, payload in messages))
         if unit.collector:  # a day that was not over and not answered is due again
             self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
+        if unit.task.min_output or unit.task.min_duration_seconds:
+            from .lateness import odd
+
+            unit.notes += odd(unit.task, self._began[unit], self.db.now(), printed=unit.output, handed_on=end.json)
         self.slots.finish(
             claimed, status="success", output_json=end.json, requests=unit.requests, notes="; ".join(unit.notes),
             output=unit.output,
@@ -302,6 +317,7 @@ class Desk:
         self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
             self.journal.settle(unit.run_id, remembered.get("spent"))
+        self._tell_end(unit, is_success=True)
         del self._claims[unit]
 
     def _output(self, before: Unit, key: str) -> Optional[str]:
@@ -339,7 +355,12 @@ class Desk:
             slot_status="skipped" if is_cancelled else "", requests=unit.requests, notes="; ".join(unit.notes),
             output=self.hide(unit.output),
         )  # fmt: skip
+        self._tell_end(unit, is_success=False)
         del self._claims[unit]
+
+    def _tell_end(self, unit: Unit, *, is_success: bool) -> None:
+        if self.pings:
+            self.pings.ended(unit.task.name, unit.run_id, is_success=is_success)
 
     def hide(self, text: str) -> str:
         """What a task said, as it may be kept and shown: without secrets, and without what is no text (surrogates)."""
@@ -357,3 +378,10 @@ class Desk:
     def outboxes_due(self) -> set[str]:
         """The outboxes in which a message waits whose time has come, and those whose last delivery was cut short."""
         return self.journal.outboxes_due() | self.slots.cut_short(self._setup.outboxes)
+
+    def has_to_send(self) -> bool:
+        """Whether a message waits that this runner can send, or it is time to say that all is well."""
+        if not (self._setup.outboxes or self.pings):
+            return False
+        due = self.outboxes_due()
+        return bool(due & set(self._setup.outboxes)) or bool(self.pings and self.pings.has_to_send(due))

@@ -52,8 +52,11 @@ class Home:
         """`with home.reading() as store:` a connection of its own, to read from any thread while a run goes on."""
         return Reading(self)
 
-    def connect(self, hosts: Sequence[str], *, log: Log) -> HttpClient:
-        """An HTTP client for one thread: its own connections, to these hosts and to those that the user allowed."""
+    def connect(self, hosts: Sequence[str], *, log: Log, deadline: float = 60.0) -> HttpClient:
+        """An HTTP client for one thread: its own connections, to these hosts and to those that the user allowed.
+
+        No request takes longer than `deadline` seconds.
+        """
         from .. import __version__
         from .http_client import HttpClient
         from .retry import Retry
@@ -67,6 +70,8 @@ class Home:
             redactor=self.redactor,
             allowed_hosts=[*hosts, *extra],
             environ=self.settings.environment(),
+            timeout=min(20.0, deadline),
+            deadline=deadline,
         )
 
     def reopen(self) -> None:

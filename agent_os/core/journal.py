@@ -87,13 +87,6 @@ class Journal:
         )
         return changed.rowcount > 0
 
-    def unsettled_effects(self) -> list[tuple[str, str, str, str, str, str]]:
-        """Effects of which nobody knows whether they happened: task, key, status, policy, intent_at, run."""
-        return self._db.all(
-            "SELECT task, key, status, policy, intent_at, run_id FROM effects"
-            " WHERE status IN ('intent', 'ambiguous') ORDER BY intent_at"
-        )
-
     # state
 
     def state(self, task: str) -> dict[str, str]:

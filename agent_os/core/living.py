@@ -9,7 +9,7 @@ from .clock import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from .home import Home
     from .slots import Slots
@@ -34,6 +34,7 @@ class Living:
         self._home = home
         self._slots = slots
         self._owner = owner
+        self.on_interrupt: Callable[[list[str]], None] = lambda _: None  # hears of the runs that are closed
 
     def others(self, seen: Mapping[str, str]) -> list[Other]:
         """Every other runner that has anything. `seen`: leases that were over a moment of patience ago, by runner."""
@@ -61,7 +62,9 @@ class Living:
         busy: dict[str, str] = {}
         for other in self.others(seen):
             if other.state == "gone":
-                for run_id in self._slots.interrupt(other.owner):
+                runs = self._slots.interrupt(other.owner)
+                self.on_interrupt(runs)
+                for run_id in runs:
                     text = "an earlier run was interrupted; what it had to do is due again"
                     self._home.log.warning("run.interrupted", text, run=run_id)
                 continue

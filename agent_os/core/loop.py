@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .agenda import Agenda, blocked_by
 from .bodies import Printed
+from .courier import CLOSING_SECONDS, Courier
 from .crew import LAST_WORDS, Crew
 from .desk import Refusal
 from .errors import (
@@ -58,6 +59,7 @@ class Loop:
         self._setup = setup
         self._progress = progress
         self._crew = Crew(most=setup.jobs, clock=home.clock)
+        self._courier = Courier(desk.pings, home)
         self._agenda = Agenda()
         self._units: list[Unit] = []
         self._active: dict[Unit, Optional[Work]] = {}  # None: its claim is being made
@@ -82,6 +84,7 @@ class Loop:
             self._abandon(error)
             raise
         finally:
+            self._courier.finish(THREAD_SECONDS if self._is_stopping else CLOSING_SECONDS)
             self._crew.dismiss()
             self._progress.close()
         return self._units
@@ -115,7 +118,7 @@ class Loop:
         stop_if_asked()
         events = self._gather()
         is_renewal = self._desk.is_renewal_due()
-        if events or is_renewal or self._may_start():
+        if events or is_renewal or self._courier.has_news() or self._may_start():
             told: list[Tell] = []
             with self._desk.db.atomic():
                 if is_renewal:
@@ -123,6 +126,8 @@ class Loop:
                 told += [self._take(event) for event in events]
                 while starts := self._startable():
                     told += [self._claim(unit) for unit in starts]
+                self._courier.keep(None if self._agenda or self._active else self._units)
+            self._courier.send()
             with self._log.together():
                 for tell in told:
                     tell()

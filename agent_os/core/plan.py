@@ -6,7 +6,6 @@ transaction in which it was made.
 
 from __future__ import annotations
 
-from . import lock
 from .clock import from_iso, iso
 from .days import Window, add_days, due_days, windows, within_reach
 from .due import MOST_CAUGHT_UP, Due, Known, Order, due_slots, latest_key, overtaken, slot_of
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from .collector import Collector
     from .home import Home
+    from .pings import Pings
     from .slots import Slots
     from .spec import Task
     from .store import Store
@@ -114,6 +114,7 @@ class Setup:
         limits: Optional[Mapping[str, int]] = None,
         outboxes: Optional[Mapping[str, Any]] = None,
         hosts: Optional[Mapping[str, Sequence[str]]] = None,
+        pings: Optional[Pings] = None,
         jobs: int = 8,
         retention_days: int = 400,
         chance: Optional[Callable[[], float]] = None,
@@ -124,6 +125,7 @@ class Setup:
         self.limits = limits or {}
         self.outboxes = outboxes or {}
         self.hosts = hosts or {}
+        self.pings = pings  # who is told how runs begin and end; None: nobody
         self.jobs = jobs
         self.retention_days = retention_days
         self.chance = chance  # 0 <= x < 1, for the jitter of retries
@@ -342,12 +344,3 @@ def _fits(task: Task, key: str) -> bool:
     from .due import is_day
 
     return is_day(key) if task.partition else True
-
-
-def busy_with(slots: Slots, db_path: str, tasks: Collection[str], *, mine: str) -> dict[str, str]:
-    """Tasks of these that another runner has, with that runner's name. Whether it lives is asked of its lock."""
-    found: dict[str, str] = {}
-    for owner, (_, theirs) in slots.owners().items():
-        if owner != mine and not lock.is_gone(db_path, owner):
-            found.update(dict.fromkeys(theirs & set(tasks), owner))
-    return found

@@ -29,16 +29,19 @@ class Redactor:
         return any(spelling in s for spelling in self._spellings)
 
     def text(self, s: str) -> str:
-        """`s` without secrets: those it was given, keys as vendors echo them (`sk-...`), the end of a webhook's URL."""
+        """`s` without secrets: those it was given, keys as vendors echo them (`sk-...`), the end of a
+        webhook's URL and of a ping's.
+        """
         for spelling in self._spellings:
             if spelling in s:
                 s = _blanked(s, self._spellings)
                 break
-        if "sk-" in s or "/webhooks/" in s:
+        if "sk-" in s or "/webhooks/" in s or "hc-ping.com/" in s:
             import re
 
             s = re.sub(rf"(?<![A-Za-z0-9])(?!{_KINDS})sk-[A-Za-z0-9_*.\u2022\u2026-]{{4,}}", "sk-***", s)
             s = re.sub(r"/webhooks/[^\s\"'<>]+", "/webhooks/***", s)
+            s = re.sub(r"hc-ping\.com/[^\s\"'<>]+", "hc-ping.com/***", s)
         return s
 
 

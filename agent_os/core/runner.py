@@ -49,7 +49,7 @@ class Runner:
             plan = self._take(desk, targets, order, began_at=began_at)
             units = list(plan.units)
             is_idle = all(unit.is_over for unit in units)
-            if not is_idle or (self._setup.outboxes and desk.outboxes_due() & set(self._setup.outboxes)):
+            if not is_idle or desk.has_to_send():
                 from .loop import Loop
 
                 units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)

@@ -38,6 +38,15 @@ class RunLeft(NamedTuple):
     started_at: str
 
 
+class Success(NamedTuple):
+    """The last run of a task that succeeded."""
+
+    run_id: str
+    started_at: str
+    finished_at: str
+    slot: str
+
+
 class Effect(NamedTuple):
     """An effect; `owner` is the runner whose run is at it as far as is written down, `""` for none."""
 
@@ -89,6 +98,55 @@ class Survey:
         """Every slot of a task by its key, ascending."""
         rows = self._db.all("SELECT key, status, reason, owner FROM slots WHERE task = ? ORDER BY key", (task,))
         return {key: SlotRow(*rest) for key, *rest in rows}
+
+    # when something succeeded last
+
+    def newest_done(self, task: str, *, latest: str, shape: str) -> str:
+        """The newest slot that has succeeded, up to `latest`, of those whose keys look like `shape`; `""` for none."""
+        row = self._db.one(
+            "SELECT key FROM slots WHERE task = ? AND key <= ? AND status = 'success' AND key GLOB ?"
+            " ORDER BY key DESC LIMIT 1",
+            (task, latest, shape),
+        )
+        return row[0] if row else ""
+
+    def newest_read(self, task: str, *, before: str) -> str:
+        """The newest day of a collector that was read once it was over, of those before a day; `""` for none."""
+        row = self._db.one(
+            "SELECT key FROM slots WHERE task = ? AND key < ? AND substr(read_at, 1, 10) > key"
+            " ORDER BY key DESC LIMIT 1",
+            (task, before),
+        )
+        return row[0] if row else ""
+
+    def last_success(self, task: str, *, now: str) -> Optional[Success]:
+        """The newest run that has succeeded, of those that did not begin in the future; None for none."""
+        row = self._db.one(
+            "SELECT id, started_at, coalesce(finished_at, started_at), slot_key FROM runs"
+            " WHERE task = ? AND status = 'success' AND started_at <= ? ORDER BY started_at DESC LIMIT 1",
+            (task, now),
+        )
+        return Success(*row) if row else None
+
+    def last_run(self, task: str) -> Optional[tuple[str, str, str]]:
+        """How the newest run ended, why, and when it began; None for none."""
+        sql = "SELECT status, coalesce(error, ''), started_at FROM runs WHERE task = ? ORDER BY started_at DESC LIMIT 1"
+        row = self._db.one(sql, (task,))
+        return (row[0], row[1], row[2]) if row else None
+
+    def printed_bytes(self, run_id: str) -> int:
+        """How much a run has printed, in bytes of UTF-8."""
+        row = self._db.one("SELECT length(CAST(text AS BLOB)) FROM outputs WHERE run_id = ?", (run_id,))
+        return int(row[0]) if row else 0
+
+    def output_bytes(self, task: str, key: str) -> int:
+        """How much a slot has handed on, in bytes of its JSON."""
+        row = self._db.one(
+            "SELECT length(CAST(output_json AS BLOB)) FROM slots WHERE task = ? AND key = ?"
+            " AND output_json IS NOT NULL",
+            (task, key),
+        )
+        return int(row[0]) if row else 0
 
     # effects
 

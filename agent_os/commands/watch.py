@@ -1,0 +1,213 @@
+"""`watch`: has every task succeeded in time? For whatever monitors this machine: exit 0 or 1, and a line a task."""
+
+from __future__ import annotations
+
+from .. import exits
+from . import add_app, emit, emit_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Any, Optional
+
+    from ..core.home import Home
+    from ..core.lateness import Known
+    from ..core.plan import Setup
+    from ..core.spec import Task
+    from ..core.survey import Survey
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Tasks, --grace, --strict, --app."""
+    parser.add_argument("names", nargs="*", metavar="TASK", help="only these (default: all that have a time)")
+    parser.add_argument(
+        "--grace", metavar="TIME", help="how late a success may be, as 90m (default: 1h, or as declared)"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit 1 for a suspicious success, too")
+    add_app(parser)
+
+
+def execute(args: Any) -> int:
+    """Print who is late, and who is suspicious."""
+    from ..core.schedules import Schedules
+    from ..core.survey import Survey
+    from ..wiring import setup_of
+
+    grace = grace_of(args.grace)
+    home = args.open()
+    setup = setup_of(home, app=args.app)
+    tasks = tasks_of(setup, args.names)
+    with home.reading() as store:
+        survey, now = Survey(store.db), args.clock.now()
+        since = {task: row[1] for task, row in Schedules(store.db).all().items()}
+        found = [
+            facts_of(task, setup, home, survey, since=since.get(task.name, ""), now=now, grace=grace,
+                     is_named=task.name in args.names)
+            for task in tasks
+        ]  # fmt: skip
+    late = [each for each in found if each["state"] == "late"]
+    odd = [each for each in found if each["warnings"]]
+    if args.json:
+        emit_json({"state": "late" if late else "warning" if odd else "ok", "tasks": found})
+    elif late or odd or not args.quiet:
+        emit("\n".join(lines_of(found)))
+    return exits.FAILED if late or (args.strict and odd) else exits.OK
+
+
+def grace_of(text: Optional[str]) -> Optional[float]:
+    """The seconds of --grace; None where it was not given. Raises UsageError."""
+    from ..core.errors import UsageError
+    from ..core.spec import seconds_of
+
+    if text is None:
+        return None
+    seconds = 0.0 if text.strip().rstrip("smhd") == "0" else seconds_of(text)
+    if seconds is None:
+        raise UsageError(f"--grace is {text[:40]!r}", hint="give a duration such as 90s, 5m or 2h")
+    return seconds
+
+
+def tasks_of(setup: Setup, names: Sequence[str]) -> list[Task]:
+    """The tasks to look at. Raises UsageError for one that owes nothing, ConfigError where none does."""
+    from ..core.errors import ConfigError, UsageError
+    from ..core.lateness import has_time
+    from ..wiring import targets_of
+
+    if not names:
+        found = [task for task in setup.tasks.values() if has_time(task)]
+        if all(_disabled(task, setup) for task in found if task.kind == "collector") and not any(
+            task.kind != "collector" for task in found
+        ):
+            raise ConfigError(
+                "there is nothing to watch: no task has a schedule, days or a period, and no provider is set up",
+                hint="`tasks` lists the tasks, `providers` the sources",
+            )
+        return found
+    chosen = [setup.tasks[target] for name in dict.fromkeys(names) for target in targets_of(name, setup)]
+    for task in chosen:
+        if not has_time(task):
+            raise UsageError(
+                f"the task {task.name} is due when it is asked for, so it is never late",
+                hint="declare how often it should succeed, as period = 1d",
+            )
+    return list(dict.fromkeys(chosen))
+
+
+def _disabled(task: Task, setup: Setup, home: Optional[Home] = None) -> str:
+    """What keeps a task from running, `""` for nothing."""
+    collector = setup.collectors.get(task.name)
+    if collector:
+        return str(collector.disabled)
+    missing = [name for name in task.needs if home and not home.settings.get(name)]
+    return f"disabled: {missing[0]} is not set" if missing else ""
+
+
+def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
+    task: Task, setup: Setup, home: Home, survey: Survey, *, since: str, now: datetime, grace: Optional[float],
+    is_named: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """What is to be said of a task, as --json says it."""
+    from ..core.lateness import judge
+
+    disabled = _disabled(task, setup, home)
+    if task.kind == "collector" and not since and not disabled:
+        since = set_up_at(home, now)
+    known = known_of(task, survey, since=since, now=now)
+    verdict = judge(task, known, now=now, grace_seconds=grace)
+    if disabled and not is_named:
+        verdict.state, verdict.warnings = "not set up", []
+    return {
+        "task": task.name,
+        "state": verdict.state,
+        "due_at": verdict.due_at or None,
+        "late_seconds": round(verdict.late_seconds, 3) if verdict.state == "late" else None,
+        "last_success_at": known.ended_at or None,
+        "last_slot": known.done or None,
+        "reason": disabled or reason_of(task, survey) or None,
+        "warnings": verdict.warnings,
+    }
+
+
+def set_up_at(home: Home, now: datetime) -> str:
+    """When a collector was set up at the latest: when the settings were written last; `""` where there are none."""
+    import os
+    from datetime import datetime, timezone
+
+    from ..core.clock import iso
+
+    found = ""
+    for name in (".env", "agent_os.ini"):
+        try:
+            written = os.stat(os.path.join(home.settings.home, name)).st_mtime
+            found = max(found, iso(datetime.fromtimestamp(written, timezone.utc)))
+        except (OSError, OverflowError, ValueError):
+            continue
+    return found if found <= iso(now) else ""
+
+
+def known_of(task: Task, survey: Survey, *, since: str, now: datetime) -> Known:
+    """What the database knows of a task."""
+    from ..core.clock import iso
+    from ..core.lateness import Known, latest_of
+
+    done, last = "", survey.last_success(task.name, now=iso(now))
+    if task.kind == "collector":
+        done = survey.newest_read(task.name, before=iso(now)[:10])
+    elif not task.is_adhoc:
+        latest, shape = latest_of(task, now)
+        done = survey.newest_done(task.name, latest=latest, shape=shape)
+    if last is None:
+        return Known(done=done, since=since)
+    size = 0
+    if task.min_output:
+        is_command = task.kind == "command"
+        size = survey.printed_bytes(last.run_id) if is_command else survey.output_bytes(task.name, last.slot)
+    return Known(done=done, began_at=last.started_at, ended_at=last.finished_at, since=since, size=size)
+
+
+def reason_of(task: Task, survey: Survey) -> str:
+    """What the newest run has to say, if it did not succeed."""
+    last = survey.last_run(task.name)
+    if last is None:
+        return "it never ran"
+    status, error, began_at = last
+    if status == "running":
+        return f"running since {moment(began_at)}"
+    return "" if status == "success" else f"{status}: {error}" if error else status
+
+
+def lines_of(found: Sequence[dict[str, Any]]) -> list[str]:
+    """One line that says it all, then one for each task that is late or suspicious."""
+    from ..core.text import plural
+
+    watched = [each for each in found if each["state"] != "not set up"]
+    late = [each for each in found if each["state"] == "late"]
+    odd = [each for each in found if each["warnings"]]
+    if late:
+        lines = [f"LATE: {len(late)} of {plural(len(watched), 'task')}: {', '.join(each['task'] for each in late)}"]
+    elif odd:
+        lines = [f"WARNING: {plural(len(watched), 'task')} on time, {len(odd)} suspicious"]
+    else:
+        lines = [f"OK: {plural(len(watched), 'task')} on time"]
+    lines += [late_line(each) for each in late]
+    lines += [f"{each['task']}: {warning}" for each in odd for warning in each["warnings"]]
+    absent = [each["task"] for each in found if each["state"] == "not set up"]
+    return [*lines, f"not set up: {', '.join(sorted(absent))}"] if absent else lines
+
+
+def late_line(each: dict[str, Any]) -> str:
+    """What is wrong with a task that is late."""
+    from ..core.text import safe, span
+
+    last = each["last_success_at"]
+    told = [f"due {moment(each['due_at'])}, {span(each['late_seconds'])} ago"]
+    told.append(f"last success {moment(last)}" if last else "no success yet")
+    told += [each["reason"]] if each["reason"] else []
+    return f"{each['task']}: {safe('; '.join(told))}"
+
+
+def moment(at: str) -> str:
+    """An instant to the minute."""
+    return f"{at[:16]}Z"
