@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 TOOLS = ("unshare", "nsenter", "mount")
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
-# /run is where pid files and the sockets of other managers are; what is mounted here is mounted nowhere else.
-OWN_RUN = "set -e; mount --make-rprivate /; mount -t tmpfs tmpfs /run; : > /run/nothing\n"
+# /run is where pid files and the sockets of other managers are; /dev/shm where libfaketime leaves things by pid, which
+# are small numbers in here. What is mounted here is mounted nowhere else.
+OWN_RUN = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /dev/shm
+: > /run/nothing
+"""
 
 
 def missing(*programs: str) -> str:
