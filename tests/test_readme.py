@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_os import exits
-from agent_os.arguments import COMMON, RUN, VERBS
+from agent_os.arguments import COMMON, TICK, VERBS
 from agent_os.sandbox.server import Sandbox
 from tests.test_command_line import write_env
 
@@ -79,12 +79,12 @@ def test_an_app_becomes_its_own_file(tmp_path: Path) -> None:
 
 def test_the_cron_line_is_one_that_cron_takes() -> None:
     """Five fields, absolute paths, the home pinned, and options that exist."""
-    (line,) = [line for line in README.splitlines() if line.startswith("0 6 * * * ")]
+    (line,) = [line for line in README.splitlines() if line.startswith("*/15 * * * * ")]
     words = shlex.split(line)[5:]
     assert words[0].startswith("/")
     assert words[1].startswith("/")
     assert "%" not in line
-    assert {word for word in words if word.startswith("--")} <= {*COMMON, *RUN}
+    assert {word for word in words if word.startswith("--")} <= {*COMMON, *TICK}
 
 
 def test_every_exit_code_is_in_the_readme() -> None:

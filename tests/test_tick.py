@@ -234,6 +234,25 @@ def test_jitter_delays_by_the_same_time_and_no_longer_than_it_says(home: AppHome
     assert slots(home) == [("2026-11-22T10:00Z", "success")]
 
 
+def test_missed_slots_run_one_after_the_other_oldest_first(home: AppHome) -> None:
+    """However many may run side by side: a task never runs twice at once; what is later may build on what is earlier."""
+    out = home.folder / "order"
+    declare(home, f'[task:hourly]\ncommand = echo "$AGENT_OS_SLOT" >> {out}; sleep 0.05\nshell = yes\n')
+    text = (home.folder / "agent_os.ini").read_text(encoding="utf-8") + "schedule = 0 * * * *\ncatch_up = all\n"
+    declare(home, text)
+    tick(home)
+    hours(home, 6)
+    tick(home)
+    assert out.read_text(encoding="utf-8").split() == [f"2026-11-22T{10 + n}:00Z" for n in range(6)]
+
+
+def test_a_folder_with_nothing_to_look_after_stays_as_it_is(home: AppHome) -> None:
+    """A wrong folder is an error, and gets no database: exit 3."""
+    answer = home.run("tick", app=False)
+    assert (answer.code, "nothing is set up in" in answer.err) == (3, True)
+    assert not (home.folder / "agent_os.db").exists()
+
+
 # --- collectors -------------------------------------------------------------------------------------------------------
 
 
@@ -286,7 +305,7 @@ def ended(home: AppHome, status: str, error: str = "") -> None:
 
 def test_collectors_collect_when_the_setting_says(home: AppHome) -> None:
     """AGENT_OS_COLLECT is a schedule; one that cannot be meant is refused with the setting's name."""
-    declare(home, "[agent_os]\ncollect = sometimes\n")
+    declare(home, "[agent_os]\ncollect = sometimes\n" + HOURLY)
     answer = home.run("tick", app=False)
     assert (answer.code, "AGENT_OS_COLLECT" in answer.err) == (3, True)
 

@@ -68,6 +68,7 @@ def look_and_run(args: Any, mark: str) -> int:
         refuse_no_database(home)
         keep_log_small(home)
     setup = setup_of(home, app=args.app)
+    refuse_nothing(home, setup)
     for _ in range(MOST_LOOKS):
         state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen
         watcher = watcher_of(home, setup)
@@ -110,6 +111,20 @@ def refuse_no_database(home: Home) -> None:
         raise ConfigError(
             f"the schedule found no database at {home.db_path}",
             hint="if the folder was moved, run `schedule install` there; if it is new, run `tick` once by hand",
+        )
+
+
+def refuse_nothing(home: Home, setup: Setup) -> None:
+    """Raise ConfigError where there is neither a database nor anything to look after: this may be the wrong folder."""
+    from ..core.ticking import has_time
+
+    off = disabled_of(home, setup)
+    if not os.path.exists(home.db_path) and not any(
+        has_time(task) and task.name not in off for task in setup.tasks.values()
+    ):
+        raise ConfigError(
+            f"nothing is set up in {home.settings.home}: no task with a schedule, no provider with a key, no log",
+            hint="is it the right folder (--home)? [task:NAME] in agent_os.ini or a key in .env make a beginning",
         )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST_SLEEP_SECONDS = 30.0  # a machine that was asleep is noticed that soon after
 STEP_SECONDS = 2.0  # by which the clock has to be off before it counts as one that was set, or has slept
 END_SECONDS = 10.0  # for ticks to come to their end once we are asked to stop
-NOT_SET_UP = (exits.USAGE, exits.CONFIG)
+NOT_SET_UP = (exits.USAGE, exits.CONFIG, exits.DATA, exits.ENV)  # what will not be better in a minute
 
 
 def watch(args: Any) -> int:

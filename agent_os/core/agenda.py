@@ -27,16 +27,20 @@ class Agenda:
         return bool(self._retries or any(self._ready.values()))
 
     def add(self, units: Iterable[Unit]) -> None:
-        """Take units in; what they come after is among them, or over."""
+        """Take units in; what they come after is among them, or over. Those of one task go one after the other."""
         added = list(units)
+        last: dict[str, Unit] = {}
         for unit in added:
-            self._waits_for[unit] = len(unit.after)
-            for before in unit.after:
+            before_it = [*unit.after, *filter(None, [last.get(unit.task.name)])]
+            last[unit.task.name] = unit
+            self._waits_for[unit] = len(before_it)
+            for before in before_it:
                 self._followers.setdefault(before, []).append(unit)
+        free = {unit for unit in added if not self._waits_for[unit]}
         for unit in added:
             if unit.is_over:
                 self.release(unit)
-            elif not unit.after:
+            elif unit in free:
                 self._line_up(unit)
 
     def release(self, unit: Unit) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 NAME = "agent_os.db.idle"
 LONGEST_SECONDS = 3600
-_LARGEST = 4096
+_LARGEST = 16_384
+_SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _VOLATILE = ("PWD", "OLDPWD", "SHLVL", "_", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MANAGERPID")
 
 
@@ -37,8 +38,12 @@ def state_of(home: str, db_path: str) -> str:
 def next_at(home: str, *, mark: str, now: str) -> str:
     """When something is due next, "never" where nothing ever is; `""` where no note says that nothing is due now."""
     try:
-        with open(os.path.join(home, NAME), encoding="utf-8") as file:
-            written_at, until, following, theirs, db_path, state, end = file.read(_LARGEST).split("\n")
+        fd = os.open(os.path.join(home, NAME), os.O_RDONLY | _SAFELY)
+        try:
+            text = os.read(fd, _LARGEST).decode("utf-8")
+        finally:
+            os.close(fd)
+        written_at, until, following, theirs, db_path, state, end = text.split("\n")
     except (OSError, ValueError):
         return ""
     if (
