@@ -235,7 +235,7 @@ def test_jitter_delays_by_the_same_time_and_no_longer_than_it_says(home: AppHome
 
 
 def test_missed_slots_run_one_after_the_other_oldest_first(home: AppHome) -> None:
-    """However many may run side by side: a task never runs twice at once; what is later may build on what is earlier."""
+    """However many may run side by side: a task never runs twice at once, and its later slots may build on earlier."""
     out = home.folder / "order"
     declare(home, f'[task:hourly]\ncommand = echo "$AGENT_OS_SLOT" >> {out}; sleep 0.05\nshell = yes\n')
     text = (home.folder / "agent_os.ini").read_text(encoding="utf-8") + "schedule = 0 * * * *\ncatch_up = all\n"
