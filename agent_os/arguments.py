@@ -27,6 +27,8 @@ CRASH = "_crash"  # the same for a run that `selftest` kills
 # Verbs, each a module of `commands` (`room_of`).
 VERBS = {
     "tick": "run whatever is due now; `tick --watch` stays and looks every minute",
+    "schedule": "have the machine start this by itself: `schedule install`, `remove`, `status`, `show`, `import`",
+    "watch": "has every task succeeded in time? exit 0 or 1, for any monitor",
     "tasks": "what can be run, and what keeps a task from running",
     "providers": "every source: what it gives, how far back, with which key, and its state on this machine",
     "plan": "what a run would do now, in which order, and how long it would take; nothing is run",
@@ -40,7 +42,6 @@ VERBS = {
     "import": "take in figures by hand, from a CSV file: what a provider without an API has charged",
     "emit": "tasks for a scheduler that you have: airflow, kubernetes, systemd or cron; nothing is installed",
     "gaps": "what is missing, why, and until when it can still be had",
-    "watch": "has every task succeeded in time? exit 0 or 1, for any monitor",
     "effects": "side effects of which nobody knows whether they happened; `effects settle` settles one",
     "outbox": "messages that were not sent yet; `outbox resend` and `outbox drop` for those that were given up",
     "prices": "what tokens cost; `prices check` looks the list over, `prices import FILE` adds to it",
@@ -48,7 +49,6 @@ VERBS = {
     "verify": "whether what is stored is whole, and every figure what its lines come to",
     "explain": "where a line or a day comes from: request, answer, run, price, and what it was before",
     "diff": "what has changed between two days of knowledge: restated days, old and new",
-    "schedule": "have the machine start this by itself: `schedule install`, `remove`, `status`, `show`, `import`",
     "doctor": "is everything in order, and what to do where it is not",
     "vacuum": "forget old runs now (AGENT_OS_RETENTION_DAYS), and give their room back to the disk",
     "config": "every setting and where it comes from",
