@@ -27,6 +27,7 @@ LONG = (
     "test_http_client.py",
     "test_http_post.py",
     "test_opening.py",
+    *("test_clock_jumps.py", "test_schedulers_real.py", "test_schedule.py", "test_schedule_import.py", "test_pings.py"),
 )
 
 
