@@ -722,3 +722,41 @@ def test_a_tick_with_nothing_due_sends_what_was_left(home, server):
     home.clock.pass_by(HOUR / 4)
     assert home.run("tick", app=False).code == 0
     assert server.asked == asked
+
+
+def noted_until(home):
+    """Until when the note counts that nothing is due."""
+    return (home.folder / "agent_os.db.idle").read_text(encoding="utf-8").split("\n")[1]
+
+
+def test_a_note_that_nothing_is_due_does_not_outlast_the_next_word_that_all_is_well(home, server):
+    """Else the ticks of the next hour would end before they ask, and the word come up to an hour late."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 6 * * *\n")
+    assert home.run("tick", app=False).code == 0  # at 09:00, and says so
+    home.clock.pass_by(HOUR / 4)
+    assert home.run("tick", app=False).code == 0
+    assert noted_until(home) == "2026-11-22T09:55:00.000Z"
+    home.clock.pass_by(HOUR * 2 / 3)
+    assert home.run("tick", app=False).code == 0
+    assert server.kinds() == ["success"] * 2
+
+
+def test_a_failure_leaves_nothing_to_say_so_the_note_holds_its_hour(home, server):
+    """No word is due by itself any more."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = false\nschedule = 0 6 * * *\n")
+    assert home.run("--task", "backup", app=False).code == 1
+    home.clock.pass_by(2 * HOUR)
+    assert home.run("tick", app=False).code == 0
+    assert noted_until(home) == "2026-11-22T12:00:00.000Z"
+
+
+def test_a_tick_every_hour_that_is_a_second_early_says_so_every_hour(home, server):
+    """A monitor that waits for an hour and its grace hears no silence of two."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 6 * * *\n")
+    for number in range(4):
+        assert home.run("tick", app=False).code == 0
+        assert server.kinds() == ["success"] * (number + 1)
+        home.clock.pass_by(HOUR - 1)

@@ -14,7 +14,7 @@ from .pings import KINDS, OUTBOX, WHOLE, Ping, body_of, key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from .db import Database
     from .logger import Log
@@ -22,23 +22,35 @@ if TYPE_CHECKING:
 
 HOLD_SECONDS = 120.0  # for as long a ping is one runner's; shorter than a lease, so that who is buried sends no more
 FRESH_SECONDS = 3600.0  # one older than this is not sent any more
-SILENCE_SECONDS = 3600.0  # after which an invocation that found nothing to do says that all is well
+# After which an invocation that found nothing to do says that all is well: an hour, and less by what a scheduler that
+# starts one every hour may be early. With an hour sharp, one that is a second early would make it two hours.
+SILENCE_SECONDS = 3300.0
 
 
-def is_silent(db: Database, pings: Pings) -> bool:
-    """Whether it is time to say that all is well: nothing was said of whole invocations for an hour, and the last of
-    them succeeded. One that failed is only set right by one that does something and succeeds.
+def all_is_well_at(db: Database, pings: Pings) -> str:
+    """When it is time to say that all is well: nothing was said of whole invocations for about an hour, and the last of
+    them succeeded. `""` for never: one that failed is only set right by one that does something and succeeds.
     """
     if not pings.whole:
-        return False
+        return ""
     row = db.one(  # from the end of the table, where it is
         "SELECT key, created_at FROM outbox NOT INDEXED WHERE outbox = ? AND key >= ? AND key < ?"
         " ORDER BY id DESC LIMIT 1",
         (OUTBOX, f"{WHOLE} ", f"{WHOLE}!"),
     )
     if row is None:
-        return True
-    return not (row[0].endswith(" fail") or 0 <= _age(db.now(), row[1]) < SILENCE_SECONDS)
+        return db.now()
+    if row[0].endswith(" fail"):
+        return ""
+    if row[1] > db.now():  # said by a clock that was ahead
+        return db.now()
+    return iso(from_iso(row[1]) + timedelta(seconds=SILENCE_SECONDS))
+
+
+def is_silent(db: Database, pings: Pings) -> bool:
+    """Whether it is time to say that all is well."""
+    at = all_is_well_at(db, pings)
+    return bool(at) and at <= db.now()
 
 
 class PingBook:
@@ -96,12 +108,6 @@ class PingBook:
         """Say that all is well, though there was nothing to do, if it is time to."""
         if is_silent(self.db, self.pings):
             self._post(WHOLE, self._invocation, "success")
-
-    def has_to_send(self, due: Collection[str]) -> bool:
-        """Whether there is something to send: in one of these outboxes that is the one of pings, written down here, or
-        that all is well.
-        """
-        return OUTBOX in due or bool(self._posted) or is_silent(self.db, self.pings)
 
     def _post(self, task: str, run_id: str, kind: str) -> None:
         """Write a ping down, in the place of those about its task that are unsent. A start stands for no end, and no
