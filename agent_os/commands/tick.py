@@ -85,7 +85,8 @@ def look_and_run(args: Any, mark: str) -> int:
     following = min(filter(None, (planned, watcher.again_at)), default="never")
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
     is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
-    leave_note(home, setup, mark=mark if is_sure else "", state=state, now=watcher.now, following=following)
+    times = (following, mail.next_at(home.store().db, setup))
+    leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, times=times)
     if args.json:
         emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
     else:
@@ -93,15 +94,15 @@ def look_and_run(args: Any, mark: str) -> int:
     return exits.OK
 
 
-def leave_note(home: Home, setup: Setup, *, mark: str, state: str, now: datetime, following: str) -> None:
-    """Note that nothing is due from `now` until something is, a message or a ping too, or an hour is over."""
+def leave_note(home: Home, *, mark: str, state: str, now: datetime, times: tuple[str, str]) -> None:
+    """Note that nothing is due from `now` until the first of `times` (when something is due next, and when something is
+    to be sent), or until an hour is over.
+    """
     from datetime import timedelta
 
-    from ..core import mail
-
-    times = [iso(now + timedelta(seconds=idle.LONGEST_SECONDS)), following, mail.next_at(home.store().db, setup)]
-    until = min(time for time in times if time and time != "never")
-    idle.write(home.settings.home, mark=mark, state=state, span=(iso(now), until), following=following)
+    hour = iso(now + timedelta(seconds=idle.LONGEST_SECONDS))
+    until = min(time for time in (hour, *times) if time and time != "never")
+    idle.write(home.settings.home, mark=mark, state=state, span=(iso(now), until), following=times[0])
 
 
 def refuse_no_database(home: Home) -> None:

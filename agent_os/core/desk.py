@@ -61,7 +61,10 @@ class Desk:
         if setup.pings:
             from .ping_book import PingBook
 
-            self.pings = PingBook(self.db, setup.pings, invocation=self._invocation, log=home.log, hide=self.hide)
+            self.pings = PingBook(
+                self.db, setup.pings, invocation=self._invocation, log=home.log,
+                log_path=home.settings.path("AGENT_OS_LOG_FILE"), hide=self.hide,
+            )  # fmt: skip
             self.living.on_interrupt = self.pings.cut_short
 
     # runners
