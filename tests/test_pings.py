@@ -712,6 +712,51 @@ def test_a_token_in_the_query_of_an_address_is_hidden_too(home):
     assert redactor.text("asked with sesame-opens, create=1") == "asked with ***, create=1"
 
 
+# with a long past
+
+
+@pytest.mark.parametrize("word", ["tick", "run", "fail"])
+def test_pings_of_years_cost_a_run_nothing(home, server, word):
+    """What is sent is looked at by nobody: each question about messages and runs has an index, and needs no more rows
+    than are unsent, or than the invocation has.
+    """
+    from agent_os.core.home import open_home
+    from agent_os.core.mail import is_any_due, next_at
+    from agent_os.core.ping_book import PingBook
+    from agent_os.core.pings import WHOLE, Pings
+    from agent_os.core.plan import Setup
+    from agent_os.core.survey import Survey
+
+    opened = open_home(str(home.folder), flags={}, clock=Clock(), environ={}, stderr=None)
+    db, pings, asked = opened.store(write=True).db, Pings({"a": server.url()}, server.url(OTHER)), []
+    db.connection.set_trace_callback(asked.append)
+    if word == "tick":
+        is_any_due(db, Setup({}, collectors={}, pings=pings))
+        next_at(db, Setup({}, collectors={}, pings=pings))
+        Survey(db).unsent()
+    else:
+        book = PingBook(db, pings, invocation="20261122T090000-aa", log=opened.log, hide=str)
+        with db.atomic():
+            book.take_over()
+            book.began("a", "20261122T090000-bb", kind="command")
+            book.ended("a", "20261122T090000-bb", is_success=word == "run")
+            book.over(is_success=word == "run")
+        for ping in book.take()[0]:
+            assert ping.task in ("a", WHOLE)
+            book.words(ping)
+    db.connection.set_trace_callback(None)
+    plans = {
+        text: row[3] for text in asked if text.startswith("SELECT") for row in db.all(f"EXPLAIN QUERY PLAN {text}")
+    }
+    opened.close()
+    for text, plan in plans.items():
+        if "NOT INDEXED" in text:  # the newest ping of whole invocations: it is found at the end of the table
+            continue
+        assert "SCAN" not in plan or "outbox_unsent" in plan, (text, plan)
+        assert "outbox_1" not in plan or "key =" in text, (text, plan)
+    assert len(plans) >= 3
+
+
 # in any order
 
 

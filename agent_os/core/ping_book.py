@@ -128,7 +128,8 @@ class PingBook:
         if not self.pings.of(task):
             return
         unsent = self.db.all(
-            "SELECT key, status FROM outbox WHERE outbox = ? AND status <> 'sent' AND key >= ? AND key < ?",
+            "SELECT key, status FROM outbox INDEXED BY outbox_unsent WHERE outbox = ?"
+            " AND status IN ('waiting', 'parked') AND key >= ? AND key < ?",
             (OUTBOX, f"{task} ", f"{task}!"),
         )
         for key, status in unsent:
@@ -154,7 +155,8 @@ class PingBook:
         """Have what other runners have left: ends that are fresh. The rest is removed, and the log says so."""
         now = self.db.now()
         rows = self.db.all(
-            "SELECT key, run_id, created_at FROM outbox WHERE outbox = ? AND status = 'waiting'"
+            "SELECT key, run_id, created_at FROM outbox INDEXED BY outbox_unsent WHERE outbox = ?"
+            " AND status IN ('waiting', 'parked') AND status = 'waiting'"
             " AND (next_at <= ? OR changed_at > ?) ORDER BY id",
             (OUTBOX, now, now),
         )
@@ -230,7 +232,7 @@ class PingBook:
         """
         rows = self.db.all(
             "SELECT task, slot_key, status, coalesce(error, ''), id FROM runs WHERE id >= ? AND invocation_id = ?"
-            " ORDER BY rowid",
+            " ORDER BY +rowid",  # the plus: by the index of ids, and not through all runs in their order
             (ping.run_id.partition("-")[0], ping.run_id),
         )
         failed = [row for row in rows if row[2] == "failed"]
