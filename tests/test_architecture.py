@@ -32,7 +32,7 @@ RANKS = (
     "app estimates log_source",
     "accounts apps context holes",
     "bodies living plan",
-    "operations",
+    "mail operations",
     "agenda child courier desk ticking",
     "crew",
     "loop",

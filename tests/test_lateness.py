@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import World
 
+from agent_os.commands.watch import named
 from agent_os.core.clock import Clock
 from agent_os.core.days import add_days
 from agent_os.core.lateness import Known, has_time, judge, suspicions
@@ -260,7 +261,7 @@ def test_what_tick_has_only_just_seen_is_not_late(home):
     """`schedules.since` says when that was."""
     home.ini(INI + "[task:never]\ncommand = true\nschedule = 0 5 * * *\n")
     home.run("--task", "backup", app=False)
-    home.sql("INSERT INTO schedules VALUES ('never', 'x', '2026-11-22T08:00:00.000Z', '')")
+    home.sql("INSERT INTO schedules VALUES ('never', '0 5 * * */UTC/once/', '2026-11-22T08:00:00.000Z', '')")
     found = {each["task"]: each["state"] for each in home.json("watch", app=False)["tasks"]}
     assert found["never"] == "not due yet"
 
@@ -426,3 +427,66 @@ class Ahead(Clock):
 
     def now(self):
         return super().now() + self.ahead
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["backup"], "LATE: backup"),
+        (["backup", "report"], "LATE: backup, report"),
+        ([f"task{number:02}" for number in range(30)],
+         "LATE: task00, task01, task02, task03, task04, task05, task06, task07 and 22 more"),
+        ([f"t{number}" for number in range(1000)],
+         "LATE: t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13 and 986 more"),
+        (["x" * 90, "y"], f"LATE: {'x' * 90} and 1 more"),
+    ],
+)  # fmt: skip
+def test_the_first_line_fits_a_status_bar(names, expected):
+    """As many names as there is room for in 80 columns, one at least; each has a line of its own below."""
+    assert named("LATE: ", names) == expected
+
+
+def written(home, at_text):
+    """The settings were written at an instant."""
+    os.utime(home.folder / "agent_os.ini", (at(at_text).timestamp(),) * 2)
+
+
+def test_a_schedule_that_was_edited_owes_nothing_of_before(home):
+    """`tick` will see it so, and until then nobody is to be woken: what was due at 03:00 was not declared then."""
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 8 * * *\n")
+    home.run("tick", app=False)
+    home.pass_days(1)  # 09:00 on the 23rd
+    home.run("tick", app=False)
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 3 * * *\n")
+    written(home, "2026-11-24T01:00")
+    home.pass_days(18 / 24)  # 03:00 on the 24th
+    assert watch(home, code=0).startswith("OK: 1 task on time")
+    home.pass_days(2 / 24)  # no tick has come by, and what is due since the edit is owed
+    assert watch(home, code=1).splitlines()[1].startswith("backup: due 2026-11-24T03:00Z, 2 h 0 min ago")
+
+
+def test_a_period_that_was_only_just_declared_is_not_over(home):
+    """`tick` does not look after such a task: it counts from when the file was written; later edits change nothing."""
+    home.ini("[task:hand]\ncommand = true\nperiod = 1d\n[task:other]\ncommand = true\n")
+    written(home, "2026-11-22T08:00")
+    home.run("--task", "other", app=False)
+    assert watch(home, code=0).startswith("OK: 1 task on time")
+    home.pass_days(1)
+    assert watch(home, code=1).splitlines()[1].startswith("hand: due 2026-11-23T08:00Z, 1 h 0 min ago")
+    home.run("--task", "hand", app=False)
+    home.pass_days(2)
+    written(home, "2026-11-25T08:59")
+    assert watch(home, code=1).splitlines()[1].startswith("hand: due 2026-11-24T09:00Z, 1 d 0 h ago")
+
+
+def test_what_an_app_declares_that_is_not_loaded_is_named(home):
+    """Silence about it would look like all is well."""
+    home.write("@app.task(schedule='0 6 * * *')\ndef nightly(ctx): pass\n")
+    home.ini("[task:hand]\ncommand = true\nperiod = 9d\n")
+    written(home, "2026-11-22T08:00")
+    app = ("--app", str(home.folder / "app_1.py"))
+    assert home.run("tick", *app, app=False).code == 0
+    assert watch(home, code=0).splitlines()[-1] == "not watched (their app is not loaded, see --app): nightly"
+    assert home.json("watch", app=False)["not_loaded"] == ["nightly"]
+    assert "nightly" not in watch(home, "hand", code=0)
+    assert home.json("watch", *app, app=False)["not_loaded"] == []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
+import ssl
+import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 from fakes.pingserver import CHECK, OTHER, PROJECT, SLUG, UUID, PingServer
@@ -15,6 +20,7 @@ from hypothesis import strategies as st
 from agent_os.core import courier
 from agent_os.core.clock import Clock
 from agent_os.core.config import Settings
+from agent_os.core.logbook import tail_of
 from agent_os.core.pings import address, body_of, pings_of, rid_of
 from agent_os.core.redactor import Redactor
 from agent_os.core.spec import Task
@@ -54,6 +60,25 @@ def env(home, **values):
     path = home.folder / ".env"
     path.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
     path.chmod(0o600)
+
+
+@contextmanager
+def signing_in(folder):
+    """A server whose certificate nobody knows, as that of a hotel: the address of a check behind it."""
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hotel.example.com",
+         "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], capture_output=True, check=False,
+    ) if shutil.which("openssl") else None  # fmt: skip
+    if made is None or made.returncode:
+        pytest.skip("there is no openssl to make a certificate with")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    portal = PingServer()
+    portal.socket = context.wrap_socket(portal.socket, server_side=True)
+    try:
+        yield portal.url().replace("http:", "https:")
+    finally:
+        portal.close()
 
 
 def waiting(home):
@@ -592,6 +617,146 @@ def test_a_home_without_pings_has_no_trace_of_them(home):
     assert home.rows("SELECT count(*) FROM outbox") == [(0,)]
 
 
+# what the log says of what failed
+
+
+def test_a_run_that_fails_is_told_with_what_its_task_logged(home, server, heard):
+    """Between the error and what was printed: the tries before, and what the task logged; no other run's."""
+    env(home, BOX_TOKEN="sesame-opens")
+    one_task(home, server, heard, "ctx.log.info('box', f'opened box {ctx.attempt}')",
+             "ctx.log.debug('box', 'with sesame-opens')", "print('printed')",
+             "raise TransientError('no box')", retries=1, backoff="0.01s")  # fmt: skip
+    assert home.run("--task", "work").code == 1
+    error, logged, printed = server.heard[-1].body.split("\n\n")
+    assert (error, printed) == ("no box", "printed")
+    assert [line.partition(" ")[2].partition("; trying")[0] for line in logged.split("\n")] == [
+        "info: opened box 1", "debug: with ***", "info: work: no box", "info: opened box 2", "debug: with ***",
+    ]  # fmt: skip
+    assert home.run("--task", "work", "--force").code == 1
+    assert server.heard[-1].body.count("opened box 1") == 1
+
+
+def test_without_a_log_the_error_and_what_was_printed_are_all(home, server, heard):
+    """An empty AGENT_OS_LOG_FILE means none."""
+    env(home, AGENT_OS_LOG_FILE="")
+    one_task(home, server, heard, "ctx.log.info('box', 'opened')", "print('printed')", "raise PermanentError('no')")
+    assert home.run("--task", "work").code == 1
+    assert server.heard[-1].body == "no\n\nprinted"
+
+
+def test_of_a_collector_that_fails_the_log_of_its_requests_is_told(home, server):
+    """It prints nothing; what it asked and what came back is in the log, without the id of a run."""
+    closed = "http://127.0.0.1:9"
+    env(home, AGENT_OS_PING=server.url(), OPENAI_API_KEY="sk-admin-aaaaaaaaaaaaaaaa", OPENAI_BASE_URL=closed)
+    assert home.run("--task", "fetch_openai", "--since", "2026-11-20", "--until", "2026-11-21", app=False).code == 1
+    first, _, logged = server.heard[-1].body.partition("\n\n")
+    assert first.startswith("fetch_openai: failed: ")
+    assert "debug: 127.0.0.1:9/organization/costs" in logged
+
+
+def test_of_very_many_runs_those_that_failed_are_named_first(home, server):
+    """A message of ten kilobytes has no room for all; the log of the first that failed stands at the end."""
+    env(home, AGENT_OS_PING=server.url())
+    home.write("def make(number):\n    @app.task(name=f'work{number:03}')\n    def work(ctx):\n"
+               "        if number > 396:\n            ctx.log.info('x', f'box {number}')\n"
+               "            raise PermanentError('no')\n"
+               "for number in range(400): make(number)\n"
+               "@app.task(after=[f'work{number:03}' for number in range(400)])\ndef last(ctx): pass\n")  # fmt: skip
+    assert home.run("--task", "last").code == 1
+    lines = server.heard[-1].body.split("\n")
+    assert [line.split(" ")[0] for line in lines if "failed" in line] == ["work397", "work398", "work399"]
+    assert lines[-1].endswith("info: box 397")
+
+
+def test_the_tail_of_a_log_that_is_none_is_empty(tmp_path):
+    """No file, no file of ours, torn lines: nothing is said, and nothing raised."""
+    run = "20261122T090000-aaaaaaaaaaaa"
+    assert tail_of(str(tmp_path / "none"), run, "work") == ""
+    assert tail_of(str(tmp_path), run, "work") == ""
+    path = tmp_path / "agent.log"
+    path.write_bytes(
+        b"\n".join(torn.replace(b"R", run.encode()) for torn in (b'"run": "R', b'{"run": "R"', b'["R"]', b"\xffR"))
+    )
+    assert tail_of(str(path), run, "work") == ""
+    records = [
+        {"time": "2026-11-22T09:00:01.000Z", "level": "info", "message": "a", "run": run},
+        {"time": "2026-11-22T08:59:59.000Z", "level": "info", "message": "before", "task": "work"},
+        {"time": "2026-11-22T09:00:02.000Z", "level": "info", "message": "b", "task": "work"},
+        {"time": "2026-11-22T09:00:02.000Z", "level": "info", "message": "c", "task": "other"},
+        {"time": "2026-11-22T09:00:03.000Z", "level": "info", "message": "d", "task": "work", "run": "another"},
+    ]
+    path.write_text("\n".join(["x" * 100_000, *map(json.dumps, records)]), encoding="utf-8")
+    assert tail_of(str(path), run, "work") == "09:00:01 info: a\n09:00:02 info: b"
+
+
+def test_a_failure_behind_a_sign_in_page_is_told_later(home, server, tmp_path_factory):
+    """A certificate that cannot be trusted is no answer of the monitor: the ping waits for the next run."""
+    with signing_in(tmp_path_factory.mktemp("tls")) as url:
+        env(home, NIGHTLY=url)
+        home.ini("[task:backup]\ncommand = false\nping = env:NIGHTLY\n")
+        assert home.run("--task", "backup", app=False).code == 1
+    assert [(key.split()[-1], status) for key, status, _ in waiting(home)] == [("fail", "waiting")]
+    env(home, NIGHTLY=server.url())
+    home.ini("[task:backup]\ncommand = true\nping = env:NIGHTLY\n")
+    home.run("--task", "backup", app=False)
+    assert [kind for kind in server.kinds() if kind != "start"] == ["fail", "success"]
+
+
+def test_a_token_in_the_query_of_an_address_is_hidden_too(home):
+    """A server of one's own may want one; `create=1` is none."""
+    redactor = Redactor()
+    task = Task("backup", kind="command", source="here").declare(
+        {"ping": "https://hc-ping.com/abcdefgh?create=1&token=sesame-opens"}
+    )
+    pings_of({"backup": task}, Settings("/", (), warnings=[]), redactor)
+    assert redactor.text("asked with sesame-opens, create=1") == "asked with ***, create=1"
+
+
+# with a long past
+
+
+@pytest.mark.parametrize("word", ["tick", "run", "fail"])
+def test_pings_of_years_cost_a_run_nothing(home, server, word):
+    """What is sent is looked at by nobody: each question about messages and runs has an index, and needs no more rows
+    than are unsent, or than the invocation has.
+    """
+    from agent_os.core.home import open_home
+    from agent_os.core.mail import is_any_due, next_at
+    from agent_os.core.ping_book import PingBook
+    from agent_os.core.pings import WHOLE, Pings
+    from agent_os.core.plan import Setup
+    from agent_os.core.survey import Survey
+
+    opened = open_home(str(home.folder), flags={}, clock=Clock(), environ={}, stderr=None)
+    db, pings, asked = opened.store(write=True).db, Pings({"a": server.url()}, server.url(OTHER)), []
+    db.connection.set_trace_callback(asked.append)
+    if word == "tick":
+        is_any_due(db, Setup({}, collectors={}, pings=pings))
+        next_at(db, Setup({}, collectors={}, pings=pings))
+        Survey(db).unsent()
+    else:
+        book = PingBook(db, pings, invocation="20261122T090000-aa", log=opened.log, hide=str)
+        with db.atomic():
+            book.take_over()
+            book.began("a", "20261122T090000-bb", kind="command")
+            book.ended("a", "20261122T090000-bb", is_success=word == "run")
+            book.over(is_success=word == "run")
+        for ping in book.take()[0]:
+            assert ping.task in ("a", WHOLE)
+            book.words(ping)
+    db.connection.set_trace_callback(None)
+    plans = {
+        text: row[3] for text in asked if text.startswith("SELECT") for row in db.all(f"EXPLAIN QUERY PLAN {text}")
+    }
+    opened.close()
+    for text, plan in plans.items():
+        if "NOT INDEXED" in text:  # the newest ping of whole invocations: it is found at the end of the table
+            continue
+        assert "SCAN" not in plan or "outbox_unsent" in plan, (text, plan)
+        assert "outbox_1" not in plan or "key =" in text, (text, plan)
+    assert len(plans) >= 3
+
+
 # in any order
 
 
@@ -722,3 +887,41 @@ def test_a_tick_with_nothing_due_sends_what_was_left(home, server):
     home.clock.pass_by(HOUR / 4)
     assert home.run("tick", app=False).code == 0
     assert server.asked == asked
+
+
+def noted_until(home):
+    """Until when the note counts that nothing is due."""
+    return (home.folder / "agent_os.db.idle").read_text(encoding="utf-8").split("\n")[1]
+
+
+def test_a_note_that_nothing_is_due_does_not_outlast_the_next_word_that_all_is_well(home, server):
+    """Else the ticks of the next hour would end before they ask, and the word come up to an hour late."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 6 * * *\n")
+    assert home.run("tick", app=False).code == 0  # at 09:00, and says so
+    home.clock.pass_by(HOUR / 4)
+    assert home.run("tick", app=False).code == 0
+    assert noted_until(home) == "2026-11-22T09:55:00.000Z"
+    home.clock.pass_by(HOUR * 2 / 3)
+    assert home.run("tick", app=False).code == 0
+    assert server.kinds() == ["success"] * 2
+
+
+def test_a_failure_leaves_nothing_to_say_so_the_note_holds_its_hour(home, server):
+    """No word is due by itself any more."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = false\nschedule = 0 6 * * *\n")
+    assert home.run("--task", "backup", app=False).code == 1
+    home.clock.pass_by(2 * HOUR)
+    assert home.run("tick", app=False).code == 0
+    assert noted_until(home) == "2026-11-22T12:00:00.000Z"
+
+
+def test_a_tick_every_hour_that_is_a_second_early_says_so_every_hour(home, server):
+    """A monitor that waits for an hour and its grace hears no silence of two."""
+    env(home, AGENT_OS_PING=server.url())
+    home.ini("[task:backup]\ncommand = true\nschedule = 0 6 * * *\n")
+    for number in range(4):
+        assert home.run("tick", app=False).code == 0
+        assert server.kinds() == ["success"] * (number + 1)
+        home.clock.pass_by(HOUR - 1)

@@ -59,6 +59,7 @@ def look_and_run(args: Any, mark: str) -> int:
     """The same where no note says that nothing is due; `mark` is what a new one would be good for."""
     began_at = iso(args.clock.now())
     home = args.open()
+    from ..core import mail
     from ..core.plan import check_clock
     from ..core.ticking import next_of
     from ..wiring import setup_of
@@ -73,7 +74,7 @@ def look_and_run(args: Any, mark: str) -> int:
         state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen
         watcher = watcher_of(home, setup)
         look = look_of(home, watcher)
-        if not look.targets and not has_mail(home, setup):
+        if not look.targets and not mail.is_any_due(home.store().db, setup):
             break
         idle.write(home.settings.home, mark="", state="\n", span=("", ""), following="")
         try:
@@ -84,7 +85,8 @@ def look_and_run(args: Any, mark: str) -> int:
     following = min(filter(None, (planned, watcher.again_at)), default="never")
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
     is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
-    leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, following=following)
+    times = (following, mail.next_at(home.store().db, setup))
+    leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, times=times)
     if args.json:
         emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
     else:
@@ -92,16 +94,15 @@ def look_and_run(args: Any, mark: str) -> int:
     return exits.OK
 
 
-def leave_note(home: Home, *, mark: str, state: str, now: datetime, following: str) -> None:
-    """Note that nothing is due from `now` until something is, or an hour is over."""
+def leave_note(home: Home, *, mark: str, state: str, now: datetime, times: tuple[str, str]) -> None:
+    """Note that nothing is due from `now` until the first of `times` (when something is due next, and when something is
+    to be sent), or until an hour is over.
+    """
     from datetime import timedelta
 
-    from ..core.schedules import Schedules
-
-    message = Schedules(home.store().db).next_message_at()
-    times = [iso(now + timedelta(seconds=idle.LONGEST_SECONDS)), following, message or ""]
-    until = min(time for time in times if time and time != "never")
-    idle.write(home.settings.home, mark=mark, state=state, span=(iso(now), until), following=following)
+    hour = iso(now + timedelta(seconds=idle.LONGEST_SECONDS))
+    until = min(time for time in (hour, *times) if time and time != "never")
+    idle.write(home.settings.home, mark=mark, state=state, span=(iso(now), until), following=times[0])
 
 
 def refuse_no_database(home: Home) -> None:
@@ -226,23 +227,6 @@ def _written_at(path: str, now: datetime) -> str:
         return iso(min(datetime.fromtimestamp(os.stat(path).st_mtime, timezone.utc), now))
     except (OSError, OverflowError, ValueError):
         return ""
-
-
-def has_mail(home: Home, setup: Setup) -> bool:
-    """Whether a message waits whose time has come, a ping too, or it is time to say that all is well."""
-    if not (setup.outboxes or setup.pings):
-        return False
-    from ..core.journal import Journal
-
-    db = home.store().db
-    due = Journal(db).outboxes_due()
-    if setup.pings:
-        from ..core.ping_book import is_silent
-        from ..core.pings import OUTBOX
-
-        if OUTBOX in due or is_silent(db, setup.pings):
-            return True
-    return bool(due & set(setup.outboxes))
 
 
 def run(  # noqa: PLR0913 (what a tick knows, by name)

@@ -8,7 +8,7 @@ from . import add_app, emit, emit_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any, Optional
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..core.plan import Setup
     from ..core.spec import Task
     from ..core.survey import Survey
+
+
+WIDTH = 80  # of the first line, which a status bar shows
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,6 +37,7 @@ def execute(args: Any) -> int:
     from ..core.schedules import Schedules
     from ..core.survey import Survey
     from ..wiring import setup_of
+    from .tick import edited
 
     grace = grace_of(args.grace)
     home = args.open()
@@ -41,18 +45,21 @@ def execute(args: Any) -> int:
     tasks = tasks_of(setup, args.names)
     with home.reading() as store:
         survey, now = Survey(store.db), args.clock.now()
-        since = {task: row[1] for task, row in Schedules(store.db).all().items()}
+        rows, written_at = Schedules(store.db).all(), edited(home, setup)
         found = [
-            facts_of(task, setup, home, survey, since=since.get(task.name, ""), now=now, grace=grace,
-                     is_named=task.name in args.names)
+            facts_of(
+                task, setup, home, survey, now=now, grace=grace, is_named=task.name in args.names,
+                since=since_of(task, rows.get(task.name), home, written_at=written_at.get(task.app, ""), now=now),
+            )
             for task in tasks
         ]  # fmt: skip
+    apart = [] if args.names else not_loaded(rows, setup)
     late = [each for each in found if each["state"] == "late"]
     odd = [each for each in found if each["warnings"]]
     if args.json:
-        emit_json({"state": "late" if late else "warning" if odd else "ok", "tasks": found})
+        emit_json({"state": "late" if late else "warning" if odd else "ok", "tasks": found, "not_loaded": apart})
     elif late or odd or not args.quiet:
-        emit("\n".join(lines_of(found)))
+        emit("\n".join(lines_of(found, apart)))
     return exits.FAILED if late or (args.strict and odd) else exits.OK
 
 
@@ -130,6 +137,35 @@ def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
     }
 
 
+def since_of(
+    task: Task, row: Optional[tuple[str, str, str]], home: Home, *, written_at: str, now: datetime
+) -> str:  # fmt: skip
+    """Since when a task owes anything, as it is declared now; `""` where nobody knows.
+
+    `row` is what `tick` has written down of it. If it was declared anew after that, the time counts at which that was
+    written (`written_at`): the next tick will see it so. A task without a time of its own `tick` never writes down.
+    """
+    from ..core.ticking import DAYS, OFF, declaration_of
+
+    if task.kind != "collector" and task.is_adhoc:
+        return written_at
+    if row is None or row[0] == declaration_of(task) or (task.partition and row[0].endswith(DAYS)):
+        return row[1] if row else ""
+    return max(row[1], set_up_at(home, now) if row[0].startswith(OFF) else written_at)
+
+
+def not_loaded(rows: Mapping[str, tuple[str, str, str]], setup: Setup) -> list[str]:
+    """The tasks that `tick` looks after, but of an app that is not loaded here."""
+    from ..core.ticking import OFF
+
+    apps = {task.app for task in setup.tasks.values()} | {""}
+    return sorted(
+        task
+        for task, (declared, _, app) in rows.items()
+        if app not in apps and task not in setup.tasks and not declared.startswith(OFF)
+    )
+
+
 def set_up_at(home: Home, now: datetime) -> str:
     """When a collector was set up at the latest: when the settings were written last; `""` where there are none."""
     import os
@@ -164,6 +200,8 @@ def known_of(task: Task, survey: Survey, *, since: str, now: datetime) -> Known:
     if task.min_output:
         is_command = task.kind == "command"
         size = survey.printed_bytes(last.run_id) if is_command else survey.output_bytes(task.name, last.slot)
+    if task.kind != "collector" and task.is_adhoc:
+        since = ""  # a period is counted from the last success, whenever the file was written
     return Known(done=done, began_at=last.started_at, ended_at=last.finished_at, since=since, size=size)
 
 
@@ -178,7 +216,7 @@ def reason_of(task: Task, survey: Survey) -> str:
     return "" if status == "success" else f"{status}: {error}" if error else status
 
 
-def lines_of(found: Sequence[dict[str, Any]]) -> list[str]:
+def lines_of(found: Sequence[dict[str, Any]], apart: Sequence[str] = ()) -> list[str]:
     """One line that says it all, then one for each task that is late or suspicious."""
     from ..core.text import plural
 
@@ -186,7 +224,7 @@ def lines_of(found: Sequence[dict[str, Any]]) -> list[str]:
     late = [each for each in found if each["state"] == "late"]
     odd = [each for each in found if each["warnings"]]
     if late:
-        lines = [f"LATE: {len(late)} of {plural(len(watched), 'task')}: {', '.join(each['task'] for each in late)}"]
+        lines = [named(f"LATE: {len(late)} of {plural(len(watched), 'task')}: ", [each["task"] for each in late])]
     elif odd:
         lines = [f"WARNING: {plural(len(watched), 'task')} on time, {len(odd)} suspicious"]
     else:
@@ -194,7 +232,18 @@ def lines_of(found: Sequence[dict[str, Any]]) -> list[str]:
     lines += [late_line(each) for each in late]
     lines += [f"{each['task']}: {warning}" for each in odd for warning in each["warnings"]]
     absent = [each["task"] for each in found if each["state"] == "not set up"]
-    return [*lines, f"not set up: {', '.join(sorted(absent))}"] if absent else lines
+    lines += [f"not set up: {', '.join(sorted(absent))}"] if absent else []
+    return [*lines, f"not watched (their app is not loaded, see --app): {', '.join(apart)}"] if apart else lines
+
+
+def named(first: str, names: Sequence[str]) -> str:
+    """A line with as many names as it has room for, one at least; the others are counted."""
+    for count in range(min(len(names), WIDTH), 1, -1):
+        more = f" and {len(names) - count:,} more" if count < len(names) else ""
+        line = f"{first}{', '.join(names[:count])}{more}"
+        if len(line) <= WIDTH:
+            return line
+    return f"{first}{names[0]}" + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
 
 
 def late_line(each: dict[str, Any]) -> str:

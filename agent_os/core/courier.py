@@ -7,7 +7,7 @@ start. What cannot be sent is left to the next run; it changes nothing about how
 from __future__ import annotations
 
 from .clock import from_iso
-from .errors import AgentOSError, TransientError
+from .errors import AgentOSError, TaskError, TransientError
 from .pings import HOSTS, OUTBOX, WHOLE, address, check_taken
 
 TYPE_CHECKING = False
@@ -135,6 +135,7 @@ class Courier:
         if len(sent) >= BURST and not self._is_closing:
             return False
         sent.append(now)
+        ping.text = self._book.words(ping) if self._book else ""
         lane = self._lane_of.get(ping.task) or self._lane(ping.task)
         self._held[ping.key] = ping
         lane.take(ping)
@@ -217,7 +218,8 @@ class Lane:
                     return ping, "waiting", error, number
                 self._stop.wait(wait)
             except AgentOSError as failure:
-                return ping, "parked", failure.message, number
+                is_answered = isinstance(failure, TaskError) and failure.status  # else a sign-in page may be in between
+                return ping, "parked" if is_answered else "waiting", failure.message, number
             else:
                 return ping, "sent", "", number
         return ping, "waiting", error, MOST_TRIES

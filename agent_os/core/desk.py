@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from . import machine
+from . import machine, mail
 from .clock import iso
 from .due import Order, due_slots, latest_key
 from .errors import FencedError, PermanentError, TaskError, UsageError
@@ -61,7 +61,10 @@ class Desk:
         if setup.pings:
             from .ping_book import PingBook
 
-            self.pings = PingBook(self.db, setup.pings, invocation=self._invocation, log=home.log, hide=self.hide)
+            self.pings = PingBook(
+                self.db, setup.pings, invocation=self._invocation, log=home.log,
+                log_path=home.settings.path("AGENT_OS_LOG_FILE"), hide=self.hide,
+            )  # fmt: skip
             self.living.on_interrupt = self.pings.cut_short
 
     # runners
@@ -377,11 +380,8 @@ class Desk:
 
     def outboxes_due(self) -> set[str]:
         """The outboxes in which a message waits whose time has come, and those whose last delivery was cut short."""
-        return self.journal.outboxes_due() | self.slots.cut_short(self._setup.outboxes)
+        return mail.outboxes_due(self.db, self._setup)
 
     def has_to_send(self) -> bool:
-        """Whether a message waits that this runner can send, or it is time to say that all is well."""
-        if not (self._setup.outboxes or self.pings):
-            return False
-        due = self.outboxes_due()
-        return bool(due & set(self._setup.outboxes)) or bool(self.pings and self.pings.has_to_send(due))
+        """Whether there is anything to send: what waits, or was written down by this runner just now."""
+        return bool(self.pings and self.pings.has_posted) or mail.is_any_due(self.db, self._setup)

@@ -14,41 +14,65 @@ from .pings import KINDS, OUTBOX, WHOLE, Ping, body_of, key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from .db import Database
     from .logger import Log
     from .pings import Pings
 
+MOST_LINES = 6_000  # characters of the lines of runs, if one failed: the first of them, since what failed is first
+MOST_LOGGED = 3_000  # characters of the log in the words of a ping; what was printed has the rest
 HOLD_SECONDS = 120.0  # for as long a ping is one runner's; shorter than a lease, so that who is buried sends no more
 FRESH_SECONDS = 3600.0  # one older than this is not sent any more
-SILENCE_SECONDS = 3600.0  # after which an invocation that found nothing to do says that all is well
+# After which an invocation that found nothing to do says that all is well: an hour, and less by what a scheduler that
+# starts one every hour may be early. With an hour sharp, one that is a second early would make it two hours.
+SILENCE_SECONDS = 3300.0
 
 
-def is_silent(db: Database, pings: Pings) -> bool:
-    """Whether it is time to say that all is well: nothing was said of whole invocations for an hour, and the last of
-    them succeeded. One that failed is only set right by one that does something and succeeds.
+def all_is_well_at(db: Database, pings: Pings) -> str:
+    """When it is time to say that all is well: nothing was said of whole invocations for about an hour, and the last of
+    them succeeded. `""` for never: one that failed is only set right by one that does something and succeeds.
     """
     if not pings.whole:
-        return False
+        return ""
     row = db.one(  # from the end of the table, where it is
         "SELECT key, created_at FROM outbox NOT INDEXED WHERE outbox = ? AND key >= ? AND key < ?"
         " ORDER BY id DESC LIMIT 1",
         (OUTBOX, f"{WHOLE} ", f"{WHOLE}!"),
     )
     if row is None:
-        return True
-    return not (row[0].endswith(" fail") or 0 <= _age(db.now(), row[1]) < SILENCE_SECONDS)
+        return db.now()
+    if row[0].endswith(" fail"):
+        return ""
+    if row[1] > db.now():  # said by a clock that was ahead
+        return db.now()
+    return iso(from_iso(row[1]) + timedelta(seconds=SILENCE_SECONDS))
+
+
+def is_silent(db: Database, pings: Pings) -> bool:
+    """Whether it is time to say that all is well."""
+    at = all_is_well_at(db, pings)
+    return bool(at) and at <= db.now()
 
 
 class PingBook:
     """The pings of one runner, for the invocation that it works on. All but `take` is called inside `db.atomic()`."""
 
-    def __init__(self, db: Database, pings: Pings, *, invocation: str, log: Log, hide: Callable[[str], str]) -> None:
+    def __init__(  # noqa: PLR0913 (all but the first two by name)
+        self,
+        db: Database,
+        pings: Pings,
+        *,
+        invocation: str,
+        log: Log,
+        log_path: str = "",
+        hide: Callable[[str], str],
+    ) -> None:
         self.db = db
         self.pings = pings
         self._invocation = invocation
         self._log = log
+        self._log_path = log_path
         self._hide = hide
         self._posted: list[Ping] = []
         self._voided: set[str] = set()
@@ -97,12 +121,6 @@ class PingBook:
         if is_silent(self.db, self.pings):
             self._post(WHOLE, self._invocation, "success")
 
-    def has_to_send(self, due: Collection[str]) -> bool:
-        """Whether there is something to send: in one of these outboxes that is the one of pings, written down here, or
-        that all is well.
-        """
-        return OUTBOX in due or bool(self._posted) or is_silent(self.db, self.pings)
-
     def _post(self, task: str, run_id: str, kind: str) -> None:
         """Write a ping down, in the place of those about its task that are unsent. A start stands for no end, and no
         success for a failure that may still be sent: that is heard first.
@@ -110,7 +128,8 @@ class PingBook:
         if not self.pings.of(task):
             return
         unsent = self.db.all(
-            "SELECT key, status FROM outbox WHERE outbox = ? AND status <> 'sent' AND key >= ? AND key < ?",
+            "SELECT key, status FROM outbox INDEXED BY outbox_unsent WHERE outbox = ?"
+            " AND status IN ('waiting', 'parked') AND key >= ? AND key < ?",
             (OUTBOX, f"{task} ", f"{task}!"),
         )
         for key, status in unsent:
@@ -136,7 +155,8 @@ class PingBook:
         """Have what other runners have left: ends that are fresh. The rest is removed, and the log says so."""
         now = self.db.now()
         rows = self.db.all(
-            "SELECT key, run_id, created_at FROM outbox WHERE outbox = ? AND status = 'waiting'"
+            "SELECT key, run_id, created_at FROM outbox INDEXED BY outbox_unsent WHERE outbox = ?"
+            " AND status IN ('waiting', 'parked') AND status = 'waiting'"
             " AND (next_at <= ? OR changed_at > ?) ORDER BY id",
             (OUTBOX, now, now),
         )
@@ -164,11 +184,9 @@ class PingBook:
         self._posted = taken + self._posted
 
     def take(self) -> tuple[list[Ping], set[str]]:
-        """What was written down and is committed by now, each with its words; and the keys of what was replaced."""
+        """What was written down and is committed by now, without its words; and the keys of what was replaced."""
         posted, voided = self._posted, self._voided
         self._posted, self._voided = [], set()
-        for ping in posted:
-            ping.text = "" if ping.kind == "start" else self._words(ping)
         return posted, voided
 
     def conclude(self, ping: Ping, status: str, error: str, tries: int) -> None:
@@ -183,8 +201,10 @@ class PingBook:
             (status, tries, now, self._hide(error), now, OUTBOX, ping.key),
         )
 
-    def _words(self, ping: Ping) -> str:
-        """The words of the end of a run, or of an invocation."""
+    def words(self, ping: Ping) -> str:
+        """The words of the end of a run, or of an invocation; a start has none."""
+        if ping.kind == "start":
+            return ""
         if ping.task == WHOLE:
             return self._words_of_all(ping)
         row = self.db.one(
@@ -195,24 +215,38 @@ class PingBook:
         error, hint, notes, output = map(self._hide, row or ("", "", "", ""))  # before anything is cut
         if ping.kind == "success":
             return body_of(notes, output)
-        return body_of("; ".join(filter(None, (error, hint))), output)
+        told = "\n\n".join(filter(None, (self._logged(ping.run_id, ping.task), notes, output)))
+        return body_of("; ".join(filter(None, (error, hint))), told)
+
+    def _logged(self, run_id: str, task: str) -> str:
+        """The end of what the log says of a run that failed: tries that went before, requests, what the task logged."""
+        if not self._log_path:
+            return ""
+        from .logbook import tail_of
+
+        return self._hide(tail_of(self._log_path, run_id, task))[-MOST_LOGGED:]  # hidden before it is cut
 
     def _words_of_all(self, ping: Ping) -> str:
-        """A line a run; what failed first. Ids begin with the time to the second: none is before its invocation's."""
+        """A line a run; what failed first, and at the end what the log says of the first that did. Ids begin with the
+        time to the second: none is before its invocation's.
+        """
         rows = self.db.all(
-            "SELECT task, slot_key, status, coalesce(error, '') FROM runs WHERE id >= ? AND invocation_id = ?"
-            " ORDER BY rowid",
+            "SELECT task, slot_key, status, coalesce(error, ''), id FROM runs WHERE id >= ? AND invocation_id = ?"
+            " ORDER BY +rowid",  # the plus: by the index of ids, and not through all runs in their order
             (ping.run_id.partition("-")[0], ping.run_id),
         )
         failed = [row for row in rows if row[2] == "failed"]
         others = [row for row in rows if row[2] != "failed"]
         lines = [
             self._hide(": ".join(filter(None, (f"{task} {key}".strip(), status, error))))
-            for task, key, status, error in (*failed, *others)
+            for task, key, status, error, _ in (*failed, *others)
         ]
         if not lines:
             return "nothing was due"
-        return body_of(lines[0], "\n".join(lines[1:])) if failed else body_of("", "\n".join(lines))
+        if not failed:
+            return body_of("", "\n".join(lines))
+        logged = self._logged(failed[0][4], failed[0][0])
+        return body_of(lines[0], "\n\n".join(filter(None, ("\n".join(lines[1:])[:MOST_LINES], logged))))
 
     def _is_known(self, invocation: str, kind: str) -> bool:
         sql = "SELECT 1 FROM outbox WHERE outbox = ? AND key = ?"

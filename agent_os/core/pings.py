@@ -27,6 +27,7 @@ LARGEST_BODY = 10_000  # bytes; a server of one's own keeps no more of it, and t
 _LONGEST_ERROR = 2_000
 _ENDINGS = ("start", "fail", "log")  # of the address, which are added here
 _TELLING = 20  # characters of a word in an address that is its secret part
+_TELLING_VALUE = 8  # the same in its query, where there may be a token
 
 
 class Pings:
@@ -106,8 +107,13 @@ def refuse_name(tasks: Mapping[str, Task]) -> None:
 
 def _hide(url: str, redactor: Redactor) -> None:
     """Have an address hidden, as a whole and in the parts that give it away."""
-    path = (url.partition("://")[2] or url).partition("?")[0].strip("/")
+    path, _, query = (url.partition("://")[2] or url).partition("?")
+    path = path.strip("/")
     redactor.add(path)
+    for pair in query.split("&"):
+        value = pair.partition("=")[2]
+        if len(value) >= _TELLING_VALUE:
+            redactor.add(value)
     for word in path.split("/")[1:]:
         if len(word) >= _TELLING and any(letter.isdigit() for letter in word):  # a UUID, or the key of a project
             redactor.add(word)

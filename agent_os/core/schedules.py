@@ -68,5 +68,8 @@ class Schedules:
 
     def next_message_at(self) -> Optional[str]:
         """When the next message of any outbox may be sent; None where none waits."""
-        row = self._db.one("SELECT min(next_at) FROM outbox WHERE status = 'waiting'")
+        row = self._db.one(
+            "SELECT min(next_at) FROM outbox INDEXED BY outbox_unsent"
+            " WHERE status IN ('waiting', 'parked') AND status = 'waiting'"
+        )
         return row[0] if row else None

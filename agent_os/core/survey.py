@@ -171,7 +171,8 @@ class Survey:
     def unsent(self) -> dict[int, tuple[str, str, str, str]]:
         """Every message that waits or was parked: id -> (outbox, key, status, error)."""
         rows = self._db.all(
-            "SELECT id, outbox, key, status, error FROM outbox WHERE status IN ('waiting', 'parked') ORDER BY id"
+            "SELECT id, outbox, key, status, error FROM outbox INDEXED BY outbox_unsent"
+            " WHERE status IN ('waiting', 'parked') ORDER BY id"
         )
         return {number: (outbox, key, status, error) for number, outbox, key, status, error in rows}
 
