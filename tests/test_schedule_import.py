@@ -312,7 +312,7 @@ def test_another_failure_of_crontab_is_not_an_empty_crontab(house, crontab):
     crontab.write("broken", "-l")
     answer = house.run("schedule", "import", "crontab", "--take-over")
     assert (answer.code, answer.out) == (3, "")
-    assert "crontab -l failed (4): it is broken today" in answer.err
+    assert "`crontab -l` failed (4): it is broken today" in answer.err
 
 
 # --- taking over ------------------------------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_a_crontab_that_cannot_be_written_leaves_everything_as_it_was(before, ho
     crontab.write("broken", "-")
     answer = house.run("schedule", "import", "crontab", "--take-over")
     assert (answer.code, answer.out) == (3, "")
-    assert "crontab - failed (4): it is broken today" in answer.err
+    assert "`crontab -` failed (4): it is broken today" in answer.err
     assert crontab.read("crontab") == TABLE
     assert files_of(house) == ({"agent_os.ini": before} if before else {})
 
@@ -497,7 +497,7 @@ def test_a_timer_that_cannot_be_disabled_brings_the_others_back(house, systemd):
     systemd.write("calls", "")
     answer = house.run("schedule", "import", "systemd", "--take-over")
     assert answer.code == 3
-    assert "b.timer failed (1): Failed to disable unit: Access denied" in answer.err
+    assert "b.timer` failed (1): Failed to disable unit: Access denied" in answer.err
     assert "a.timer" in systemd.read("enabled").split()
     assert "b.timer" in systemd.read("enabled").split()
     assert "--user enable --now a.timer" in systemd.read("calls")

@@ -23,11 +23,11 @@ CODES = """Exit codes of `schedule status`: 0 installed and in order; 1 installe
 not what would be installed today; 3 not installed."""
 # Which options a word takes, of those that not all of them do.
 TAKES = {
-    "install": ("backend", "at", "every", "dry_run", "yes"),
-    "remove": ("backend", "dry_run", "yes"),
+    "install": ("backend", "at", "every", "dry_run"),
+    "remove": ("backend", "dry_run"),
     "status": (),
     "show": ("backend", "at", "every"),
-    "import": ("dry_run", "yes", "take_over", "file", "all"),
+    "import": ("dry_run", "take_over", "file", "all"),
 }
 
 
@@ -41,7 +41,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--backend", metavar="NAME", help="launchd, systemd, cron or windows (default: the best this machine has)"
     )
     parser.add_argument("--dry-run", action="store_true", help="only print what would be done; nothing is changed")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
     schedule_import.add_arguments(parser)
 
 
@@ -55,7 +54,7 @@ def execute(args: Any) -> int:
         close = nearest(word, WORDS)
         known = f"did you mean {close}?" if close else f"it has {', '.join(WORDS)}"
         raise UsageError(f"schedule does not know {word[:40]!r}", hint=known)
-    for name in ("backend", "at", "every", "dry_run", "yes", "take_over", "file", "all"):
+    for name in ("backend", "at", "every", "dry_run", "take_over", "file", "all"):
         if getattr(args, name, None) and name not in TAKES[word]:
             raise UsageError(f"schedule {word} takes no --{name.replace('_', '-')}", hint="`schedule --help` has all")
     if word == "import":

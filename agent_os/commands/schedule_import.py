@@ -32,7 +32,8 @@ def execute(args: Any) -> int:
     """Print the sections, or put them in force."""
     from ..core.errors import UsageError
     from ..schedulers.ini_writing import Written
-    from ..schedulers.sources import SOURCES, Machine
+    from ..schedulers.sources import SOURCES
+    from .schedule_trigger import machine_of
 
     names = args.words[1:]
     if len(names) != 1 or names[0] not in SOURCES:
@@ -42,8 +43,8 @@ def execute(args: Any) -> int:
         given = "--file" if args.file else "--all"
         raise UsageError(f"--take-over and {given} exclude each other", hint="it takes over what is this user's own")
     home = args.open()
-    settings = home.settings
-    source = SOURCES[names[0]](Machine(settings.environment(), settings.user_folder()))
+    hint = "name a file with --file, or ask for another of crontab, systemd and launchd"
+    source = SOURCES[names[0]](machine_of(home, hint=hint))
     found = source.of_file(args.file, _bytes_of(args.file)) if args.file else source.found(is_all=args.all)
     written = Written(found, _names(home, is_strict=args.take_over))
     if args.take_over:

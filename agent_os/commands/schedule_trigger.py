@@ -24,12 +24,12 @@ _KEPT = {"ident", "home", "backend", "at", "every_seconds", "command", "folder",
 _BOM = b"\xff\xfe"
 
 
-def machine_of(home: Home) -> Machine:
-    """The machine, by the environment of this home."""
+def machine_of(home: Home, *, hint: str = "") -> Machine:
+    """The machine, by the environment of this home; `hint` is for a program that it has not."""
     from ..schedulers.programs import Machine
 
     settings = home.settings
-    return Machine(settings.environment(), clock=home.clock, user_folder=settings.user_folder())
+    return Machine(settings.environment(), clock=home.clock, user_folder=settings.user_folder(), hint=hint)
 
 
 def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:

@@ -76,6 +76,26 @@ def without_block(crontab: bytes, ident: str) -> tuple[bytes, bytes, bytes]:
     return b"".join(lines[:first]), b"".join(lines[first:last]), b"".join(lines[last:])
 
 
+def content_of(machine: Machine) -> bytes:
+    """The crontab; b"" where there is none. It says so with the same exit code as any trouble: the words decide."""
+    answer = machine.ask(*_READ)
+    if not answer.code:
+        return answer.output
+    if any(words in answer.complaint.lower() for words in _NONE):
+        return b""
+    raise refused(_READ, answer)
+
+
+def replace(machine: Machine, crontab: bytes) -> None:
+    """Put this crontab in the place of the old one, and see that it is there."""
+    if crontab:
+        machine.tell(*_WRITE, stdin=crontab)
+    elif content_of(machine):
+        machine.tell(*_DROP)
+    if content_of(machine) != crontab:
+        raise ConfigError("the crontab is not what was written into it", hint="look at `crontab -l`")
+
+
 class Cron:
     """The crontab of the user who runs this."""
 
@@ -99,26 +119,26 @@ class Cron:
 
     def install(self, trigger: Trigger, undo: Undo) -> None:
         """Put the block where the old one stands, else at the end."""
-        crontab = self._read()
+        crontab = content_of(self._machine)
         before, _, behind = without_block(crontab, trigger.ident)
         if before and not before.endswith(b"\n"):
             before += b"\n"
         undo.add(lambda: self._back(crontab))
-        self._write(before + block(trigger) + behind)
+        replace(self._machine, before + block(trigger) + behind)
 
     def remove(self, ident: str, undo: Undo) -> list[str]:
         """Take the block out. A crontab without a line is no crontab."""
-        crontab = self._read()
+        crontab = content_of(self._machine)
         before, there, behind = without_block(crontab, ident)
         if not there:
             return []
         undo.add(lambda: self._back(crontab))
-        self._write(before + behind)
+        replace(self._machine, before + behind)
         return [f"the block of {ident} in the crontab"]
 
     def status(self, ident: str) -> Standing:
         """The block. cron says neither when it has run something nor what came of it."""
-        _, there, _ = without_block(self._read(), ident)
+        _, there, _ = without_block(content_of(self._machine), ident)
         if not there:
             return Standing(is_installed=False)
         problems = () if self._has_daemon() else ("no cron daemon is at work on this machine",)
@@ -137,7 +157,7 @@ class Cron:
             found.append("no cron daemon is at work on this machine: start one, or nothing will happen")
         if self._machine.platform == "darwin":
             found += guarded(trigger, self._machine.user_folder)
-        before, _, _ = without_block(self._read(), trigger.ident)
+        before, _, _ = without_block(content_of(self._machine), trigger.ident)
         for line in before.decode("utf-8", "replace").splitlines():
             name, _, value = (part.strip().strip("\"'") for part in line.partition("="))
             if name == "SHELL" and os.path.basename(value) not in _PLAIN_SHELLS:
@@ -146,27 +166,11 @@ class Cron:
                 found.append(f"the crontab sets {name}={value}: with some crons --at is meant in that zone")
         return found
 
-    def _read(self) -> bytes:
-        """The crontab; b"" where there is none. It says so with the same exit code as any trouble: the words decide."""
-        answer = self._machine.ask(*_READ)
-        if not answer.code:
-            return answer.output
-        if any(words in answer.complaint.lower() for words in _NONE):
-            return b""
-        raise refused(_READ, answer)
-
-    def _write(self, crontab: bytes) -> None:
-        """Put it in the place of the old one, and see that it is there."""
-        if crontab:
-            self._machine.tell(*_WRITE, stdin=crontab)
-        elif self._read():
-            self._machine.tell(*_DROP)
-        if self._read() != crontab:
-            raise ConfigError("the crontab is not what was written into it", hint="look at `crontab -l`")
-
     def _back(self, crontab: bytes) -> None:
-        if self._read() != crontab:  # what was refused has changed nothing, and would only be refused again
-            self._write(crontab)
+        if (
+            content_of(self._machine) != crontab
+        ):  # what was refused has changed nothing, and would only be refused again
+            replace(self._machine, crontab)
 
     def _has_daemon(self) -> bool:
         """Whether something that may be a cron is at work; yes where nobody can tell."""

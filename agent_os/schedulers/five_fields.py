@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.crontab import LAST, LAST_DAY, LAST_WORKING_DAY, NTH
 from ..core.crontab import fields_of as said
+from .ranges import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,10 +117,4 @@ def _numbers(numbers: Sequence[int], count: int) -> str:
     """`*` for all, else a list in which three or more neighbours are a range."""
     if len(numbers) == count:
         return "*"
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
+    return in_words(numbers)

@@ -1,4 +1,4 @@
-"""What a scheduler's room knows of the machine: its programs, folders and user. Everything that is started, is here."""
+"""What this room knows of the machine: its programs, folders and user. Everything that is started, is started here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core import files
 from ..core.errors import ConfigError, os_failure
 from ..core.text import safe
+from .entries import tells_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,14 +36,33 @@ class Answer(NamedTuple):
 
 
 class Machine:
-    """The machine as the schedulers need it. `environ` is handed on to what is started, but for the language."""
+    """The machine as the schedulers need it. `environ` is handed on to what is started, but for language and secrets.
 
-    def __init__(self, environ: Mapping[str, str], *, clock: Clock, user_folder: str, platform: str = "") -> None:
+    `hint`: what somebody should do who has not the program that is asked.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], *, clock: Clock, user_folder: str, platform: str = "", hint: str = ""
+    ) -> None:
         self.platform = platform or sys.platform
         self.clock = clock
         self.user_folder = user_folder
-        self.environ = dict(environ)
+        self.environ = {name: value for name, value in environ.items() if not tells_secret(name)}
         self.uid = os.getuid() if sys.platform != "win32" else 0
+        self._hint = hint or "choose another --backend, or install it"
+        runtime = f"/run/user/{self.uid}"
+        if not self.environ.get("XDG_RUNTIME_DIR") and os.path.isdir(runtime):  # as where cron or sudo has started us
+            self.environ["XDG_RUNTIME_DIR"] = runtime
+
+    @property
+    def user(self) -> str:
+        """The name of the user, "" where nobody knows it."""
+        return self.environ.get("LOGNAME") or self.environ.get("USER") or _name_of(self.uid)
+
+    def xdg(self, variable: str, otherwise: str) -> str:
+        """A folder of the XDG rules: what is not absolute is ignored, as they say."""
+        named = self.environ.get(variable, "")
+        return named if os.path.isabs(named) else os.path.join(self.user_folder, *otherwise.split("/"))
 
     def find(self, name: str) -> str:
         """The path of a program, or "" where PATH has none of that name."""
@@ -52,8 +72,9 @@ class Machine:
         """Run a program to its end. Raises ConfigError where it is missing or says nothing for half a minute."""
         program = self.find(words[0])
         if not program:
-            raise ConfigError(f"{words[0]} is not on PATH", hint="choose another --backend, or install it")
+            raise ConfigError(f"this machine has no {words[0]}", hint=self._hint)
         environ = {**self.environ, "LC_ALL": "C", "LANGUAGE": "C", "TZ": "UTC"}
+        environ |= {"SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat"}
         try:
             done = subprocess.run(  # noqa: S603 (our own words)
                 [program, *words[1:]], input=stdin, capture_output=True, env=environ, check=False,
@@ -74,6 +95,15 @@ class Machine:
         if answer.code:
             raise refused(words, answer)
         return answer
+
+
+def _name_of(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return ""
 
 
 def shown(words: Sequence[str]) -> str:
