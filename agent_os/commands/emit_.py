@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ..core.home import Home
     from ..schedulers.calls import Call, Outline
 
 TARGETS = ("airflow", "kubernetes", "systemd", "cron")
@@ -42,7 +43,7 @@ def execute(args: Any) -> int:
         if name != EXPORT:
             targets_of(name, setup)  # raises for one that is not known
     try:
-        texts = _texts(args, outlines_of(args.of_tasks, setup.tasks), _call(args, home.settings.home))
+        texts = _texts(args, outlines_of(args.of_tasks, setup.tasks), _call(args, home))
     except ValueError as error:
         raise ConfigError(str(error), hint="nothing was printed") from error
     if args.json:
@@ -70,20 +71,21 @@ def _texts(args: Any, outlines: Sequence[Outline], call: Call) -> dict[str, str]
     return {name: text for outline in outlines for name, text in units_of(outline, call).items()}
 
 
-def _call(args: Any, folder: str) -> Call:
+def _call(args: Any, home: Home) -> Call:
     """How the program is started there. Raises ValueError for a path that no line can hold."""
     from ..core import archive
     from ..schedulers import kubernetes
     from ..schedulers.calls import Call
+    from .schedule_trigger import paths_of
 
     python, *rest = archive.self_command()
     file = args.file or (rest[0] if archive.is_single_file() else ANY_FILE)
     app = os.path.abspath(args.app) if os.path.exists(args.app) else args.app  # who starts it stands elsewhere
-    call = Call((python, file), folder, app)
+    call = Call((python, file), home.settings.home, app, tuple(paths_of(home)))
     if args.target == "kubernetes":
         call = Call(("python3", args.file or kubernetes.FILE), kubernetes.HOME, args.app)
-    for path in (*call.program, call.home, call.app):
-        if not path.isprintable():
+    for path in (*call.program, call.home, call.app, *call.paths, args.image):
+        if not path.isprintable() or (path.endswith("\\") and os.name != "nt"):
             raise ValueError(f"the path {path[:60]!r} holds a character that no line can")
     return call
 

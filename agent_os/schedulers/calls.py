@@ -44,11 +44,12 @@ class Call(NamedTuple):
     program: tuple[str, ...]  # a Python and the file
     home: str
     app: str = ""
+    paths: tuple[str, ...] = ()  # options for what is not where the home says
 
     def words(self, task: str, *more: str) -> list[str]:
         """A run of a task. `--quiet` comes last: a command that ends in .sh is a file to Airflow."""
         app = ["--app", self.app] if self.app else []
-        return [*self.program, "--task", task, "--home", self.home, *app, *more, "--quiet"]
+        return [*self.program, "--task", task, "--home", self.home, *self.paths, *app, *more, "--quiet"]
 
 
 def outlines_of(names: Sequence[str], tasks: Mapping[str, Task]) -> list[Outline]:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..core.errors import ConfigError
+from ..core import files
+from ..core.errors import AgentOSError, BusyError, ConfigError
 from . import Standing, Trigger, changed_lines
 from .launchd import guarded
-from .programs import refused
+from .programs import PATIENCE_SECONDS, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from . import Undo
     from .programs import Machine
 
@@ -96,6 +100,35 @@ def replace(machine: Machine, crontab: bytes) -> None:
         raise ConfigError("the crontab is not what was written into it", hint="look at `crontab -l`")
 
 
+@contextmanager
+def alone(machine: Machine) -> Iterator[None]:
+    """One process of this user at a time reads the crontab and writes it: `crontab` itself has no lock for that.
+
+    The lock is the user's own folder. Where there is none, or it cannot be locked, nobody waits.
+    """
+    try:
+        fd = os.open(machine.user_folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        deadline = machine.clock.monotonic() + PATIENCE_SECONDS
+        while not _is_locked(fd):
+            if machine.clock.monotonic() >= deadline:
+                raise BusyError("somebody else is changing the crontab", hint="try again; nothing was changed")
+            machine.clock.sleep(0.05)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _is_locked(fd: int) -> bool:
+    try:
+        return files.lock_fd(fd, wait=False)
+    except AgentOSError:  # a file system without such locks
+        return True
+
+
 class Cron:
     """The crontab of the user who runs this."""
 
@@ -119,34 +152,52 @@ class Cron:
 
     def install(self, trigger: Trigger, undo: Undo) -> None:
         """Put the block where the old one stands, else at the end."""
-        crontab = content_of(self._machine)
-        before, _, behind = without_block(crontab, trigger.ident)
-        if before and not before.endswith(b"\n"):
-            before += b"\n"
-        undo.add(lambda: self._back(crontab))
-        replace(self._machine, before + block(trigger) + behind)
+        self._change(trigger.ident, block(trigger), undo)
 
     def remove(self, ident: str, undo: Undo) -> list[str]:
-        """Take the block out. A crontab without a line is no crontab."""
-        crontab = content_of(self._machine)
-        before, there, behind = without_block(crontab, ident)
-        if not there:
-            return []
-        undo.add(lambda: self._back(crontab))
-        replace(self._machine, before + behind)
-        return [f"the block of {ident} in the crontab"]
+        """Take the block out; a crontab that is empty then is removed."""
+        return [f"the block of {ident} in the crontab"] if self._change(ident, b"", undo) else []
+
+    def _change(self, ident: str, content: bytes, undo: Undo) -> bytes:
+        """Put this in the place of the block, b"" being none; what the block was. Nothing where there is none."""
+        with alone(self._machine):
+            crontab = content_of(self._machine)
+            before, there, behind = without_block(crontab, ident)
+            if content and before and not before.endswith(b"\n"):
+                before += b"\n"
+            written = before + content + behind
+            if content or there:
+                undo.add(lambda: self._back(ident, there, crontab=crontab, written=written))
+                replace(self._machine, written)
+        return there
+
+    def _back(self, ident: str, there: bytes, *, crontab: bytes, written: bytes) -> None:
+        """The crontab as it was; where somebody else has changed it meanwhile, the block alone."""
+        with alone(self._machine):
+            now = content_of(self._machine)
+            if now == crontab:  # what was refused would only be refused again
+                return
+            if now != written:
+                before, _, behind = without_block(now, ident)
+                crontab = before + there + behind
+            replace(self._machine, crontab)
 
     def status(self, ident: str) -> Standing:
         """The block. cron says neither when it has run something nor what came of it."""
-        _, there, _ = without_block(content_of(self._machine), ident)
+        crontab = content_of(self._machine)
+        problems = [] if self._has_daemon() else ["no cron daemon is at work on this machine"]
+        try:
+            _, there, _ = without_block(crontab, ident)
+        except ConfigError as error:  # its lines may be in force nevertheless
+            return Standing(is_installed=True, problems=(f"{error.message}: remove them (crontab -e)", *problems))
         if not there:
             return Standing(is_installed=False)
-        problems = () if self._has_daemon() else ("no cron daemon is at work on this machine",)
-        return Standing(is_installed=True, texts={BLOCK: there.decode("utf-8", "replace")}, problems=problems)
+        return Standing(is_installed=True, texts={BLOCK: there.decode("utf-8", "replace")}, problems=tuple(problems))
 
     def differences(self, trigger: Trigger, standing: Standing) -> list[str]:
-        """By lines of the block."""
-        return changed_lines(standing.texts.get(BLOCK, ""), block(trigger).decode("utf-8", "replace"))
+        """By lines of the block; of one whose marks are no pair nothing is said."""
+        there = standing.texts.get(BLOCK, "")
+        return changed_lines(there, block(trigger).decode("utf-8", "replace")) if there else []
 
     def remarks(self, trigger: Trigger) -> list[str]:
         """What cron does not do, and what in this crontab changes what its lines mean."""
@@ -165,12 +216,6 @@ class Cron:
             if name in ("CRON_TZ", "TZ") and not trigger.every_seconds:
                 found.append(f"the crontab sets {name}={value}: with some crons --at is meant in that zone")
         return found
-
-    def _back(self, crontab: bytes) -> None:
-        if (
-            content_of(self._machine) != crontab
-        ):  # what was refused has changed nothing, and would only be refused again
-            replace(self._machine, crontab)
 
     def _has_daemon(self) -> bool:
         """Whether something that may be a cron is at work; yes where nobody can tell."""

@@ -72,9 +72,8 @@ def _interval(schedule: Schedule, dialect: Dialect) -> str:
         return "* * * * *" if step == 1 else "0 * * * *" if step == _HOUR else f"*/{step} * * * *"
     if step % _HOUR == 0 and _DAY % step == 0:
         return "0 0 * * *" if step == _DAY else f"0 */{step // _HOUR} * * *"
-    raise _cannot(
-        dialect, schedule.text, "an interval that does not divide an hour or a day", "such as every 15m, every 2h or 1d"
-    )
+    what = "an interval that does not divide an hour or a day"
+    raise _cannot(dialect, schedule.text, what, "one such as every 15m, every 2h or every 1d")
 
 
 def _days(calendar: Calendar, text: str, dialect: Dialect) -> str:

@@ -109,13 +109,13 @@ def _cron_job(outline: Outline, call: Call, *, name: str, image: str) -> str:
     zone = zone_of(schedule, KUBERNETES)
     return _CRON_JOB.format(
         said=safe(f"{outline.task}: {outline.doc}" if outline.doc else outline.task),
-        name=json.dumps(name),
-        schedule=json.dumps(fields_of(schedule, KUBERNETES)),
-        zone=json.dumps("Etc/UTC" if zone == "UTC" else zone),
+        name=_text(name),
+        schedule=_text(fields_of(schedule, KUBERNETES)),
+        zone=_text("Etc/UTC" if zone == "UTC" else zone),
         deadline=_deadline(outline, schedule),
-        image=json.dumps(image),
-        command=json.dumps(call.words(outline.task)),
-        home=json.dumps(call.home),
+        image=_text(image),
+        command=_text(call.words(outline.task)),
+        home=_text(call.home),
     )
 
 
@@ -134,3 +134,8 @@ def _name(task: str) -> str:
     """`agent-os-nightly-report`: small letters, digits and hyphens."""
     text = "".join(letter if letter.isalnum() else "-" for letter in f"agent-os-{task}".lower())
     return text[:_LONGEST_NAME].strip("-")
+
+
+def _text(value: object) -> str:
+    """A value of YAML. As it is, since JSON's escapes of what is beyond 16 bits are two letters to YAML."""
+    return json.dumps(value, ensure_ascii=False)

@@ -45,7 +45,9 @@ TimeoutStartSec=1d
 SuccessExitStatus=4
 """
 _TIMER_ASKED = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,NextElapseUSecRealtime,LastTriggerUSec,DropInPaths"
-_SERVICE_ASKED = "LoadState,NeedDaemonReload,ExecMainStatus,ExecMainExitTimestamp,DropInPaths"
+_SERVICE_ASKED = "LoadState,NeedDaemonReload,ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,DropInPaths"
+
+_BY_SIGNAL = ("2", "3")  # CLD_KILLED, CLD_DUMPED
 
 
 def of(machine: Machine) -> Systemd:
@@ -59,7 +61,7 @@ def units(trigger: Trigger) -> dict[str, bytes]:
     home = percent(trigger.home)
     service = _SERVICE.format(
         home=home,
-        folder=percent(trigger.folder),
+        folder=working_directory(trigger.folder),
         command=exec_start(trigger.command[0], trigger.command[1:]),
         umask=trigger.umask,
     )
@@ -77,6 +79,11 @@ def unit_of(ident: str) -> str:
 def percent(text: str) -> str:
     """Text in which a percent sign is one."""
     return text.replace("%", "%%")
+
+
+def working_directory(path: str) -> str:
+    """WorkingDirectory. A blank at its end would be dropped, and quotation marks are none here."""
+    return percent(f"{path}/." if path.endswith(" ") else path)
 
 
 def exec_start(program: str, words: Sequence[str]) -> str:
@@ -166,7 +173,7 @@ class Systemd:
             notes=(f"changed by {drop_ins}",) if drop_ins else (),
             next_at=_instant(timer.get("NextElapseUSecRealtime", "")),
             last_at=_instant(timer.get("LastTriggerUSec", "")),
-            last_exit=int(service.get("ExecMainStatus") or 0) if has_ended else None,
+            last_exit=_exit_of(service) if has_ended else None,
         )
 
     def differences(self, trigger: Trigger, standing: Standing) -> list[str]:
@@ -233,6 +240,12 @@ def _problems(timer: dict[str, str], service: dict[str, str], files: int) -> lis
         if "yes" in (timer.get("NeedDaemonReload"), service.get("NeedDaemonReload")):
             found.append("its files were changed since systemd has read them (systemctl --user daemon-reload)")
     return found
+
+
+def _exit_of(service: dict[str, str]) -> int:
+    """What it ended with; 128 and the number of the signal where one ended it, as shells have it."""
+    number = int(service.get("ExecMainStatus") or 0)
+    return number + 128 if service.get("ExecMainCode") in _BY_SIGNAL else number
 
 
 def _instant(text: str) -> str:

@@ -73,11 +73,11 @@ def take_over(sections: Sequence[Section], source: Source, settings: Settings, *
         _write(place, content)
         kept.append(place)
 
-    if before is not None:
-        keep(ini_file.NAME, before)
     entries = list({id(section.entry): section.entry for section in sections}.values())
-    _write(path, text)
     try:
+        if before is not None:
+            keep(ini_file.NAME, before)
+        _write(path, text)
         source.put_out(entries, keep=keep)
     except BaseException as error:
         _undo(source, path, before, error)
@@ -91,6 +91,8 @@ def _undo(source: Source, path: str, before: Optional[bytes], error: BaseExcepti
     """Everything as it was, as far as it can be; what cannot is said together with what went wrong."""
 
     def put_back() -> None:
+        if _content(path) == before:
+            return
         if before is None:
             os.unlink(path)
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .calls import timed
 from .five_fields import CRON, fields_of
 from .oncalendar import lines_of
-from .systemd import exec_start, percent
+from .systemd import exec_start, percent, working_directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ Description={task} of {home}
 
 [Service]
 Type=oneshot
-WorkingDirectory={home}
+WorkingDirectory={folder}
 ExecStart={command}
 UMask=0077
 # Busy: a run of it is under way already.
@@ -60,7 +60,9 @@ def units_of(outline: Outline, call: Call) -> dict[str, str]:
     command = exec_start(program, words)
     return {
         f"{name}.timer": _TIMER.format(task=outline.task, home=home, text=said, lines="\n".join(lines)),
-        f"{name}.service": _SERVICE.format(task=outline.task, home=home, command=command),
+        f"{name}.service": _SERVICE.format(
+            task=outline.task, home=home, folder=working_directory(call.home), command=command
+        ),
     }
 
 
