@@ -619,6 +619,17 @@ def test_windows_own_additions_are_no_difference_but_a_change_is(desk: Desk) -> 
     assert "the task is disabled" in desk.schedule("status", code=1)["problems"]
 
 
+def test_a_second_action_of_a_task_is_a_difference(desk: Desk) -> None:
+    """Somebody has added a program of his own."""
+    desk.have("windows")
+    desk.schedule("install", "--backend", "windows")
+    (name, text), *_ = desk.system.keeps("tasks").items()
+    action = "<Exec><Command>C:\\other.exe</Command></Exec></Actions>"
+    desk.system.say("tasks", {name: text.replace("</Actions>", action)})
+    difference = desk.schedule("status", code=1)["difference"]
+    assert difference == ["- Actions/Exec#2/Command = C:\\other.exe"]
+
+
 def test_windows_says_what_the_last_run_ended_with(desk: Desk) -> None:
     """By its number, whatever the language; the number for "never" is no exit code."""
     desk.have("windows")

@@ -406,6 +406,23 @@ def test_a_crontab_that_cannot_be_written_leaves_everything_as_it_was(before, ho
     assert files_of(house) == ({"agent_os.ini": before} if before else {})
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
+def test_an_ini_that_cannot_be_written_leaves_no_copy_of_it(house, crontab):
+    """There is room for the copy of the old one, and none for the new one."""
+    import resource
+
+    house.ini(f"# {'x' * 30_000}\n[task:own]\ncommand = x\n")
+    had = files_of(house)
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(had["agent_os.ini"]) + 20, hard))
+    try:
+        answer = house.run("schedule", "import", "crontab", "--take-over")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (answer.code, answer.out) == (7, "")
+    assert (crontab.read("crontab"), files_of(house)) == (TABLE, had)
+
+
 def test_a_crontab_that_is_changed_meanwhile_is_not_overwritten(house, crontab):
     """Whoever edits it does not lose a line."""
     crontab.write("crontab.next", TABLE + "@daily z\n")
