@@ -6,6 +6,7 @@ import io
 import json
 import os
 import plistlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -421,6 +422,16 @@ def test_an_ini_that_cannot_be_written_leaves_no_copy_of_it(house, crontab):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (answer.code, answer.out) == (7, "")
     assert (crontab.read("crontab"), files_of(house)) == (TABLE, had)
+
+
+def test_two_at_once_lose_no_task(house, crontab, program):
+    """One takes them over; the other finds them there, or gone from the crontab, and puts nothing back."""
+    words = [*program, "schedule", "import", "crontab", "--take-over", "--home", str(house.home)]
+    started = [subprocess.Popen(words, env=dict(os.environ), stderr=subprocess.DEVNULL) for _ in range(4)]
+    codes = [each.wait() for each in started]
+    assert 0 in codes
+    text = (house.home / "agent_os.ini").read_text()
+    assert text.count("[task:") == crontab.read("crontab").count("# taken over by agent_os: ") > 0
 
 
 def test_a_crontab_that_is_changed_meanwhile_is_not_overwritten(house, crontab):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..core.home import Home
     from ..schedulers.ini_writing import Section, Written
+    from ..schedulers.programs import Machine
     from ..schedulers.sources import Source
 
 USAGE = "schedule import crontab|systemd|launchd [--file FILE] [--all] [--take-over [--dry-run]]"
@@ -44,11 +45,12 @@ def execute(args: Any) -> int:
         raise UsageError(f"--take-over and {given} exclude each other", hint="it takes over what is this user's own")
     home = args.open()
     hint = "name a file with --file, or ask for another of crontab, systemd and launchd"
-    source = SOURCES[names[0]](machine_of(home, hint=hint))
+    machine = machine_of(home, hint=hint)
+    source = SOURCES[names[0]](machine)
     found = source.of_file(args.file, _bytes_of(args.file)) if args.file else source.found(is_all=args.all)
     written = Written(found, _names(home, is_strict=args.take_over))
     if args.take_over:
-        return _take_over(args, home, source, written)
+        return _take_over(args, home, source, written, machine=machine)
     _show(args, written, title=args.file or source.title)
     return exits.OK
 
@@ -106,7 +108,7 @@ def _step(sections: list[Section]) -> int:
     return 0 if step % 15 == 0 else step
 
 
-def _take_over(args: Any, home: Home, source: Source, written: Written) -> int:
+def _take_over(args: Any, home: Home, source: Source, written: Written, *, machine: Machine) -> int:
     """All that can be; the others stay where they are, each with its reason."""
     from ..schedulers.taking_over import blocked, look_over, take_over
 
@@ -118,7 +120,7 @@ def _take_over(args: Any, home: Home, source: Source, written: Written) -> int:
     if sections and args.dry_run:
         look_over(sections, home.settings)
     elif sections:
-        kept = take_over(sections, source, home.settings, now=args.clock.now())
+        kept = take_over(sections, source, home.settings, machine=machine)
     for entry, why in stay:
         tell = home.log.warning if entry.has_time else home.log.info
         tell("schedule.stays", f"{entry.where} ({entry.name or 'no command'}) stays where it is: {why}")

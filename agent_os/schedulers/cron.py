@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..core import files
-from ..core.errors import AgentOSError, BusyError, ConfigError
+from ..core.errors import ConfigError
 from . import Standing, Trigger, changed_lines
 from .launchd import guarded
-from .programs import PATIENCE_SECONDS, refused
+from .programs import alone, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from . import Undo
     from .programs import Machine
 
@@ -98,35 +94,6 @@ def replace(machine: Machine, crontab: bytes) -> None:
         machine.tell(*_DROP)
     if content_of(machine) != crontab:
         raise ConfigError("the crontab is not what was written into it", hint="look at `crontab -l`")
-
-
-@contextmanager
-def alone(machine: Machine) -> Iterator[None]:
-    """One process of this user at a time reads the crontab and writes it: `crontab` itself has no lock for that.
-
-    The lock is the user's own folder. Where there is none, or it cannot be locked, nobody waits.
-    """
-    try:
-        fd = os.open(machine.user_folder, os.O_RDONLY)
-    except OSError:
-        yield
-        return
-    try:
-        deadline = machine.clock.monotonic() + PATIENCE_SECONDS
-        while not _is_locked(fd):
-            if machine.clock.monotonic() >= deadline:
-                raise BusyError("somebody else is changing the crontab", hint="try again; nothing was changed")
-            machine.clock.sleep(0.05)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _is_locked(fd: int) -> bool:
-    try:
-        return files.lock_fd(fd, wait=False)
-    except AgentOSError:  # a file system without such locks
-        return True
 
 
 class Cron:

@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core import files
-from ..core.errors import ConfigError, os_failure
+from ..core.errors import AgentOSError, BusyError, ConfigError, os_failure
 from ..core.text import safe
 from .entries import tells_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.clock import Clock
 
@@ -119,6 +120,35 @@ def refused(words: Sequence[str], answer: Answer, hint: str = "") -> ConfigError
         f"`{shown(words)}` failed ({answer.code}): {answer.complaint or 'it did not say why'}",
         hint=hint or "nothing was changed; run it by hand to see why",
     )
+
+
+@contextmanager
+def alone(machine: Machine) -> Iterator[None]:
+    """One process of this user at a time changes what others may write too, as a crontab, which has no lock itself.
+
+    The lock is the user's own folder; where that cannot be locked, nobody waits. Not to be taken twice. BusyError.
+    """
+    try:
+        fd = os.open(machine.user_folder, os.O_RDONLY)
+    except OSError:  # it is not there; and on Windows no folder can be opened
+        yield
+        return
+    try:
+        deadline = machine.clock.monotonic() + PATIENCE_SECONDS
+        while not _is_locked(fd):
+            if machine.clock.monotonic() >= deadline:
+                raise BusyError("somebody else is changing what is scheduled", hint="try again; nothing was changed")
+            machine.clock.sleep(0.05)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _is_locked(fd: int) -> bool:
+    try:
+        return files.lock_fd(fd, wait=False)
+    except AgentOSError:  # a file system without such locks
+        return True
 
 
 def read(path: str) -> bytes:

@@ -9,7 +9,7 @@ import os
 
 from ..core.errors import ConfigError
 from . import crontab_reading, launchd_reading, unit_reading
-from .cron import alone, content_of, replace
+from .cron import content_of, replace
 from .entries import Found
 from .programs import read, refused
 
@@ -77,11 +77,10 @@ class Crontab:
         lines = {int(entry.handle) for entry in entries}
         text = crontab_reading.put_out_of_force(_text(self._before), lines)
         keep("crontab", self._before)
-        with alone(self._machine):
-            if content_of(self._machine) != self._before:
-                raise ConfigError("the crontab was changed meanwhile", hint="start again")
-            self._after = text.encode("utf-8", "surrogateescape")
-            replace(self._machine, self._after)
+        if content_of(self._machine) != self._before:
+            raise ConfigError("the crontab was changed meanwhile", hint="start again")
+        self._after = text.encode("utf-8", "surrogateescape")
+        replace(self._machine, self._after)
 
     def undo(self) -> None:
         """Put the crontab back as it was, if it is as we have made it: what someone else has written stays."""

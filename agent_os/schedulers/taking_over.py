@@ -10,14 +10,15 @@ import os
 from ..core import files, ini, ini_file
 from ..core.config import Settings
 from ..core.errors import AgentOSError, ConfigError, os_failure
+from .programs import alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from typing import Optional
 
     from .ini_writing import Section
+    from .programs import Machine
     from .sources import Source
 
 
@@ -59,17 +60,23 @@ def look_over(sections: Sequence[Section], settings: Settings) -> tuple[Optional
     return before, text
 
 
-def take_over(sections: Sequence[Section], source: Source, settings: Settings, *, now: datetime) -> list[str]:
+def take_over(sections: Sequence[Section], source: Source, settings: Settings, *, machine: Machine) -> list[str]:
     """Put sections into agent_os.ini and their entries out of force. The paths of what was kept of before.
 
-    Raises ConfigError, or one of the errors of a file, and then nothing is changed.
+    Raises ConfigError, or one of the errors of a file, and then nothing is changed. Two at once would each put back
+    what the other has changed.
     """
+    with alone(machine):
+        return _take_over(sections, source, settings, now=f"{machine.clock.now():%Y%m%dT%H%M%SZ}")
+
+
+def _take_over(sections: Sequence[Section], source: Source, settings: Settings, *, now: str) -> list[str]:
     path = os.path.join(settings.home, ini_file.NAME)
     before, text = look_over(sections, settings)
     kept: list[str] = []
 
     def keep(name: str, content: bytes) -> None:
-        place = os.path.join(settings.home, f"{name}.{now:%Y%m%dT%H%M%SZ}.bak")
+        place = os.path.join(settings.home, f"{name}.{now}.bak")
         _write(place, content)
         kept.append(place)
 
