@@ -538,6 +538,17 @@ def test_a_block_that_was_damaged_by_hand_is_a_problem(desk: Desk, is_remembered
     assert desk.system.crontab == damaged
 
 
+def test_a_block_with_carriage_returns_is_not_what_was_installed(desk: Desk, cron_daemon: None) -> None:
+    """As an editor of Windows leaves it: the shell finds no file `&1` with one behind it, and nothing is run."""
+    desk.have("cron")
+    desk.schedule("install")
+    installed = desk.system.crontab
+    (desk.system.state / "crontab").write_bytes(installed.replace(b"\n", b"\r\n"))
+    assert desk.schedule("status", code=1)["differs"] is True
+    desk.schedule("install")
+    assert desk.system.crontab == installed
+
+
 def test_a_machine_without_a_cron_daemon_is_told(tmp_path: Path) -> None:
     """`crontab` alone runs nothing. Where the processes of others are hidden, nobody can tell, and nothing is said."""
     system = Schedulers(tmp_path / "system", "crontab")
