@@ -140,6 +140,31 @@ def test_what_cannot_be_told_is_refused_with_a_sentence(words: tuple[str, ...], 
     assert answer.err.startswith(sentence)
 
 
+def test_yaml_reads_what_was_meant(told) -> None:
+    """A letter beyond 16 bits as it is: the two escapes that JSON makes of it are two letters to YAML."""
+    assert (
+        '\n              image: "reg/\U0001f600:1"\n' in told("kubernetes", "report", "--image", "reg/\U0001f600:1").out
+    )
+    assert told("kubernetes", "report", "--image", "reg/x\ny: 1").code == 3
+
+
+def test_a_description_steers_nothing(house: House, told) -> None:
+    """It is a comment of one line, whatever it holds."""
+    house.ini('[task:odd]\ncommand = x\nschedule = @daily\ndoc = a \u2028 spec: {b} %s \x85 kind: """\n')
+    text = told("kubernetes", "odd").out
+    assert "\u2028" not in text
+    assert "\x85" not in text
+    assert "\n# odd: a \\u2028 spec: {b} %s" in text
+
+
+def test_a_database_that_only_this_shell_knows_is_told(house: House, told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts the task has not its variables: it would be done once more, by another database."""
+    monkeypatch.setenv("AGENT_OS_DB_PATH", str(house.home / "other.db"))
+    for target in ("airflow", "systemd", "cron"):
+        assert "--db-path" in told(target, "days").out
+    assert "--db-path" not in told("kubernetes", "days").out  # its home is another one
+
+
 def test_json_is_the_files_by_their_names(told) -> None:
     """For a program that puts them where they belong."""
     assert list(told("systemd", "quarter", "days", "--json").json) == [

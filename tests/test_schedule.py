@@ -8,6 +8,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -250,6 +251,17 @@ def test_an_agent_that_could_not_be_removed_is_as_it_was(desk: Desk, monkeypatch
     assert desk.noted() != {}
 
 
+def test_what_was_taken_back_is_not_remembered(desk: Desk) -> None:
+    """A database that does not take the tasks: nothing is installed, and nothing says that it was."""
+    desk.have("cron")
+    desk.ini("[task:a]\ncommand = /bin/true\nschedule = @daily\n")
+    open_to_write(str(desk.db), clock=Clock()).close()
+    full = "SELECT RAISE(ABORT, 'database or disk is full'); END"
+    desk.rows(f"CREATE TRIGGER full BEFORE INSERT ON schedules BEGIN {full}")
+    assert "no space" in desk.schedule("install", code=7)
+    assert (desk.system.crontab, desk.noted()) == (b"", {})
+
+
 @each_backend
 def test_what_cannot_be_remembered_is_not_installed(desk: Desk, backend: str) -> None:
     """A database that does not take the note: exit as for any database, and the system is as it was."""
@@ -469,6 +481,74 @@ def test_homes_share_a_crontab(desk: Desk, tmp_path: Path) -> None:
     desk.folder = first
 
 
+def slow(system: Schedulers) -> None:
+    """Let `crontab` take its time before it writes."""
+    program = system.path / "crontab"
+    program.rename(system.path / "crontab.real")
+    program.write_text(f'#!/bin/sh\n[ "$1" = -l ] || /bin/sleep 0.3\nexec {system.path}/crontab.real "$@"\n')
+    program.chmod(0o700)
+
+
+def test_two_homes_at_once_lose_no_line_of_each_other(tmp_path: Path) -> None:
+    """`crontab` has no lock between reading and writing; so we have one."""
+    system = Schedulers(tmp_path / "system", "crontab")
+    slow(system)
+    idents = [f"home-00000{number}" for number in range(3)]
+
+    def install(ident: str) -> None:
+        machine = Machine({"PATH": str(system.path)}, clock=Clock(), user_folder=str(tmp_path))
+        with Undo() as undo:
+            cron.Cron(machine).install(Trigger(ident, "/h", ("/p", "t"), "/h", "/h/log", every_seconds=900), undo)
+
+    threads = [threading.Thread(target=install, args=(ident,)) for ident in idents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [ident for ident in idents if f"# BEGIN agent_os {ident}\n".encode() not in system.crontab] == []
+
+
+def test_what_is_undone_takes_no_line_of_others_with_it(tmp_path: Path) -> None:
+    """Between the installation and its undoing somebody else has written into the crontab."""
+    system = Schedulers(tmp_path / "system", "crontab")
+    (system.state / "crontab").write_bytes(FOREIGN)
+    machine = Machine({"PATH": str(system.path)}, clock=Clock(), user_folder=str(tmp_path))
+    given = Trigger("x-000000", "/h", ("/p", "t"), "/h", "/h/log", every_seconds=900)
+    undo = Undo()
+    cron.Cron(machine).install(given, undo)
+    (system.state / "crontab").write_bytes(system.crontab + b"0 5 * * * /usr/bin/theirs\n")
+    undo.__exit__(ConfigError, ConfigError("the next step fails"), None)
+    assert system.crontab == FOREIGN + b"0 5 * * * /usr/bin/theirs\n"
+
+
+@pytest.mark.parametrize("is_remembered", [True, False], ids=["remembered", "database-gone"])
+def test_a_block_that_was_damaged_by_hand_is_a_problem(desk: Desk, is_remembered: bool, cron_daemon: None) -> None:
+    """Its lines are in force still, so nobody says that nothing is installed; and nothing is cut out by guess."""
+    desk.have("cron")
+    desk.schedule("install")
+    damaged = FOREIGN + desk.system.crontab.replace(f"# END agent_os {desk.ident}\n".encode(), b"") + FOREIGN
+    (desk.system.state / "crontab").write_bytes(damaged)
+    if not is_remembered:
+        desk.db.unlink()
+    status = desk.schedule("status", code=1)
+    assert status["installed"] is True
+    assert "are not a pair: remove them (crontab -e)" in status["problems"][0]
+    for word in ("install", "remove"):
+        assert "are not a pair" in desk.schedule(word, code=3)
+    assert desk.system.crontab == damaged
+
+
+def test_a_block_with_carriage_returns_is_not_what_was_installed(desk: Desk, cron_daemon: None) -> None:
+    """As an editor of Windows leaves it: the shell finds no file `&1` with one behind it, and nothing is run."""
+    desk.have("cron")
+    desk.schedule("install")
+    installed = desk.system.crontab
+    (desk.system.state / "crontab").write_bytes(installed.replace(b"\n", b"\r\n"))
+    assert desk.schedule("status", code=1)["differs"] is True
+    desk.schedule("install")
+    assert desk.system.crontab == installed
+
+
 def test_a_machine_without_a_cron_daemon_is_told(tmp_path: Path) -> None:
     """`crontab` alone runs nothing. Where the processes of others are hidden, nobody can tell, and nothing is said."""
     system = Schedulers(tmp_path / "system", "crontab")
@@ -550,6 +630,17 @@ def test_windows_own_additions_are_no_difference_but_a_change_is(desk: Desk) -> 
     assert "the task is disabled" in desk.schedule("status", code=1)["problems"]
 
 
+def test_a_second_action_of_a_task_is_a_difference(desk: Desk) -> None:
+    """Somebody has added a program of his own."""
+    desk.have("windows")
+    desk.schedule("install", "--backend", "windows")
+    (name, text), *_ = desk.system.keeps("tasks").items()
+    action = "<Exec><Command>C:\\other.exe</Command></Exec></Actions>"
+    desk.system.say("tasks", {name: text.replace("</Actions>", action)})
+    difference = desk.schedule("status", code=1)["difference"]
+    assert difference == ["- Actions/Exec#2/Command = C:\\other.exe"]
+
+
 def test_windows_says_what_the_last_run_ended_with(desk: Desk) -> None:
     """By its number, whatever the language; the number for "never" is no exit code."""
     desk.have("windows")
@@ -575,6 +666,9 @@ def test_what_systemd_says_is_passed_on(desk: Desk) -> None:
     assert status["last_at"] == "2026-11-22T06:00:09.000Z"
     assert status["last_exit"] == 1
     assert status["late_seconds"] == 0.0
+    killed = {**said, "ExecMainCode": "2", "ExecMainStatus": "4"}  # by SIGILL; exit code 4 would be "busy"
+    desk.system.say("said", killed)
+    assert desk.schedule("status", code=1)["last_exit"] == 132
     desk.system.say("said", {**said, "ExecMainStatus": "200"})
     assert "it last ended with 200: its folder is gone" in desk.schedule("status", code=1)["problems"]
 
@@ -873,6 +967,63 @@ def test_a_program_that_speaks_no_utf8_is_understood(tmp_path: Path) -> None:
     machine = Machine({"PATH": str(tmp_path)}, clock=Clock(), user_folder=str(tmp_path))
     with pytest.raises(ConfigError, match="gr\ufffdn"):
         machine.tell("crontab", "-l")
+
+
+def test_no_scheduler_is_told_a_secret(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs none."""
+    monkeypatch.setenv("NAS_TOKEN", "hush")
+    monkeypatch.setenv("NAS_NAME", "attic")
+    machine = Machine(os.environ, clock=Clock(), user_folder=str(desk.user))
+    assert machine.environ["NAS_NAME"] == "attic"
+    assert "NAS_TOKEN" not in machine.environ
+
+
+# --- homes with odd names, and homes that move ------------------------------------------------------------------------
+
+
+@each_backend
+@pytest.mark.parametrize("name", [b"a\nb", b"n\xffx"], ids=["newline", "no-text"])
+def test_a_path_that_cannot_be_written_down_is_a_sentence(desk: Desk, backend: str, name: bytes) -> None:
+    """Also where it would only be shown."""
+    folder = os.path.join(os.fsencode(desk.folder), name)
+    os.mkdir(folder)
+    desk.folder = Path(os.fsdecode(folder))
+    assert "rename it" in desk.schedule("show", "--backend", backend, code=3)
+
+
+def test_windows_would_fill_in_what_stands_between_percent_signs(desk: Desk) -> None:
+    """Task Scheduler knows no way to write them as they are; one alone is no name."""
+    for name, code in (("100%", 0), ("a%PATH%b", 3), ("a$(Arg0)", 3)):
+        desk.folder = desk.user / name
+        desk.folder.mkdir()
+        desk.schedule("show", "--backend", "windows", code=code)
+
+
+@pytest.mark.parametrize("word", ["install", "remove"])
+def test_a_home_that_was_moved_leaves_no_entry_behind(desk: Desk, word: str) -> None:
+    """That entry would look for it at the old place for ever, and nobody could remove it."""
+    desk.have("cron")
+    (desk.system.state / "crontab").write_bytes(FOREIGN)
+    desk.schedule("install")
+    there, desk.folder = desk.folder, desk.folder.rename(desk.user / "moved")
+    assert "not installed" in desk.run("schedule", "status", app=False).out
+    assert str(there) in desk.run("schedule", "status", app=False).out
+    assert desk.schedule("remove", "--dry-run")["removed"] != []
+    assert f"the block of {ident_of(str(there))} in the crontab" in desk.schedule(word)["removed"]
+    desk.schedule("remove")
+    assert desk.system.crontab == FOREIGN
+
+
+def test_a_copy_of_a_home_leaves_the_entry_of_the_other_one(desk: Desk) -> None:
+    """Both are there: each has its own."""
+    desk.have("cron")
+    desk.schedule("install")
+    mine = desk.system.crontab
+    shutil.copytree(desk.folder, desk.user / "copy")
+    desk.folder = desk.user / "copy"
+    assert desk.schedule("install")["removed"] == []
+    desk.schedule("remove")
+    assert desk.system.crontab == mine
 
 
 # --- the log of what a scheduler started; notes -----------------------------------------------------------------------

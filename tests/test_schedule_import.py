@@ -6,6 +6,7 @@ import io
 import json
 import os
 import plistlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -312,7 +313,7 @@ def test_another_failure_of_crontab_is_not_an_empty_crontab(house, crontab):
     crontab.write("broken", "-l")
     answer = house.run("schedule", "import", "crontab", "--take-over")
     assert (answer.code, answer.out) == (3, "")
-    assert "crontab -l failed (4): it is broken today" in answer.err
+    assert "`crontab -l` failed (4): it is broken today" in answer.err
 
 
 # --- taking over ------------------------------------------------------------------------------------------------------
@@ -401,9 +402,36 @@ def test_a_crontab_that_cannot_be_written_leaves_everything_as_it_was(before, ho
     crontab.write("broken", "-")
     answer = house.run("schedule", "import", "crontab", "--take-over")
     assert (answer.code, answer.out) == (3, "")
-    assert "crontab - failed (4): it is broken today" in answer.err
+    assert "`crontab -` failed (4): it is broken today" in answer.err
     assert crontab.read("crontab") == TABLE
     assert files_of(house) == ({"agent_os.ini": before} if before else {})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
+def test_an_ini_that_cannot_be_written_leaves_no_copy_of_it(house, crontab):
+    """There is room for the copy of the old one, and none for the new one."""
+    import resource
+
+    house.ini(f"# {'x' * 30_000}\n[task:own]\ncommand = x\n")
+    had = files_of(house)
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(had["agent_os.ini"]) + 20, hard))
+    try:
+        answer = house.run("schedule", "import", "crontab", "--take-over")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (answer.code, answer.out) == (7, "")
+    assert (crontab.read("crontab"), files_of(house)) == (TABLE, had)
+
+
+def test_two_at_once_lose_no_task(house, crontab, program):
+    """One takes them over; the other finds them there, or gone from the crontab, and puts nothing back."""
+    words = [*program, "schedule", "import", "crontab", "--take-over", "--home", str(house.home)]
+    started = [subprocess.Popen(words, env=dict(os.environ), stderr=subprocess.DEVNULL) for _ in range(4)]
+    codes = [each.wait() for each in started]
+    assert 0 in codes
+    text = (house.home / "agent_os.ini").read_text()
+    assert text.count("[task:") == crontab.read("crontab").count("# taken over by agent_os: ") > 0
 
 
 def test_a_crontab_that_is_changed_meanwhile_is_not_overwritten(house, crontab):
@@ -497,7 +525,7 @@ def test_a_timer_that_cannot_be_disabled_brings_the_others_back(house, systemd):
     systemd.write("calls", "")
     answer = house.run("schedule", "import", "systemd", "--take-over")
     assert answer.code == 3
-    assert "b.timer failed (1): Failed to disable unit: Access denied" in answer.err
+    assert "b.timer` failed (1): Failed to disable unit: Access denied" in answer.err
     assert "a.timer" in systemd.read("enabled").split()
     assert "b.timer" in systemd.read("enabled").split()
     assert "--user enable --now a.timer" in systemd.read("calls")

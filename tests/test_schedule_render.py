@@ -222,6 +222,12 @@ def test_systemd_gets_back_the_words_that_were_meant() -> None:
     assert 'WorkingDirectory=/home/o\'neil/100%% "mine" $HOME\n' in service
 
 
+def test_a_blank_at_the_end_of_a_folder_is_kept() -> None:
+    """systemd drops what stands at the end of a line, and knows no quotation there."""
+    given = trigger("/home/a ", every=900)
+    assert b"\nWorkingDirectory=/home/a /.\n" in systemd.units(given)[f"{systemd.unit_of(given.ident)}.service"]
+
+
 # --- when ------------------------------------------------------------------------------------------------------------
 
 

@@ -62,6 +62,20 @@ def test_specifiers_are_filled_in_or_refused():
     entry = timer(service="ExecStart=/usr/bin/x %i %n %N", name="it@a.timer")
     assert entry.words == ("/usr/bin/x", "a", "it@a.service", "it@a")
     assert "template" in timer(name="it@.timer").refusals[0]
+    assert timer(service="ExecStart=/x %i %I %P", name=r"it\x2dis@home-a\x2db\xc3\xa5.timer").words == (
+        "/x",
+        r"home-a\x2db\xc3\xa5",
+        "home/a-bå",
+        "it-is",
+    )
+
+
+def test_a_service_may_be_named_by_the_instance_of_its_timer():
+    """Its own specifiers are made of its own name then."""
+    text = "Unit=save@%i.service"
+    assert unit_reading.service_of("nightly@home.timer", f"[Timer]\n{text}\n") == "save@home.service"
+    entry = timer(f"OnCalendar=daily\n{text}", "ExecStart=/x %n %p", name="nightly@home.timer")
+    assert entry.words == ("/x", "save@home.service", "save")
 
 
 COMMANDS = [
@@ -208,6 +222,11 @@ def agent(**keys):
     """The entry of an agent with these keys."""
     content = {"Label": "org.example.it", "ProgramArguments": ["/usr/bin/x", "a b"], **keys}
     return launchd_reading.read(plistlib.dumps(content), where="it.plist")
+
+
+def test_an_agent_without_a_label_is_none():
+    """Nobody could disable it by its name either."""
+    assert "has no Label" in agent(Label="").refusals[0]
 
 
 CALENDARS = [

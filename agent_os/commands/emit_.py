@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ..schedulers.calls import Call, Entry
+    from ..core.home import Home
+    from ..schedulers.calls import Call, Outline
 
 TARGETS = ("airflow", "kubernetes", "systemd", "cron")
 ANY_FILE = "/path/to/agent_os.pyz"
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(args: Any) -> int:
     """Print the text. Nothing is installed, and nothing of the home is changed."""
     from ..core.errors import ConfigError, UsageError
-    from ..schedulers.calls import EXPORT, entries_of
+    from ..schedulers.calls import EXPORT, outlines_of
     from ..wiring import setup_of, targets_of
 
     if args.image and args.target != "kubernetes":
@@ -42,7 +43,7 @@ def execute(args: Any) -> int:
         if name != EXPORT:
             targets_of(name, setup)  # raises for one that is not known
     try:
-        texts = _texts(args, entries_of(args.of_tasks, setup.tasks), _call(args, home.settings.home))
+        texts = _texts(args, outlines_of(args.of_tasks, setup.tasks), _call(args, home))
     except ValueError as error:
         raise ConfigError(str(error), hint="nothing was printed") from error
     if args.json:
@@ -52,38 +53,39 @@ def execute(args: Any) -> int:
     return exits.OK
 
 
-def _texts(args: Any, entries: Sequence[Entry], call: Call) -> dict[str, str]:
+def _texts(args: Any, outlines: Sequence[Outline], call: Call) -> dict[str, str]:
     """What is to be put where: the name of each file, and its text."""
     if args.target == "airflow":
         from ..schedulers.airflow import dag_of
 
-        name = "_".join(entry.task for entry in entries)[:200]
-        return {f"agent_os_{name}.py": dag_of(entries, call, today=args.clock.today())}
+        name = "_".join(outline.task for outline in outlines)[:200]
+        return {f"agent_os_{name}.py": dag_of(outlines, call, today=args.clock.today())}
     if args.target == "kubernetes":
         from ..schedulers.kubernetes import manifest_of
 
-        return {"agent-os.yaml": manifest_of(entries, call, image=args.image)}
+        return {"agent-os.yaml": manifest_of(outlines, call, image=args.image)}
     from ..schedulers.task_units import crontab_of, units_of
 
     if args.target == "cron":
-        return {"crontab": crontab_of(entries, call)}
-    return {name: text for entry in entries for name, text in units_of(entry, call).items()}
+        return {"crontab": crontab_of(outlines, call)}
+    return {name: text for outline in outlines for name, text in units_of(outline, call).items()}
 
 
-def _call(args: Any, folder: str) -> Call:
+def _call(args: Any, home: Home) -> Call:
     """How the program is started there. Raises ValueError for a path that no line can hold."""
     from ..core import archive
     from ..schedulers import kubernetes
     from ..schedulers.calls import Call
+    from .schedule_trigger import paths_of
 
     python, *rest = archive.self_command()
     file = args.file or (rest[0] if archive.is_single_file() else ANY_FILE)
     app = os.path.abspath(args.app) if os.path.exists(args.app) else args.app  # who starts it stands elsewhere
-    call = Call((python, file), folder, app)
+    call = Call((python, file), home.settings.home, app, tuple(paths_of(home)))
     if args.target == "kubernetes":
         call = Call(("python3", args.file or kubernetes.FILE), kubernetes.HOME, args.app)
-    for path in (*call.program, call.home, call.app):
-        if not path.isprintable():
+    for path in (*call.program, call.home, call.app, *call.paths, args.image):
+        if not path.isprintable() or (path.endswith("\\") and os.name != "nt"):
             raise ValueError(f"the path {path[:60]!r} holds a character that no line can")
     return call
 

@@ -8,10 +8,11 @@ from . import emit, emit_json, schedule_import, work_done
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, Optional
 
-    from ..schedulers import Scheduler, Trigger
+    from ..schedulers import Scheduler, Trigger, Undo
+    from ..schedulers.programs import Machine
 
 WORDS = ("install", "remove", "status", "show", "import")
 USAGE = """agent_os.pyz schedule install [--every 15m | --at 06:00,18:00] [--backend NAME] [--dry-run]
@@ -23,11 +24,11 @@ CODES = """Exit codes of `schedule status`: 0 installed and in order; 1 installe
 not what would be installed today; 3 not installed."""
 # Which options a word takes, of those that not all of them do.
 TAKES = {
-    "install": ("backend", "at", "every", "dry_run", "yes"),
-    "remove": ("backend", "dry_run", "yes"),
+    "install": ("backend", "at", "every", "dry_run"),
+    "remove": ("backend", "dry_run"),
     "status": (),
     "show": ("backend", "at", "every"),
-    "import": ("dry_run", "yes", "take_over", "file", "all"),
+    "import": ("dry_run", "take_over", "file", "all"),
 }
 
 
@@ -41,7 +42,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--backend", metavar="NAME", help="launchd, systemd, cron or windows (default: the best this machine has)"
     )
     parser.add_argument("--dry-run", action="store_true", help="only print what would be done; nothing is changed")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
     schedule_import.add_arguments(parser)
 
 
@@ -55,7 +55,7 @@ def execute(args: Any) -> int:
         close = nearest(word, WORDS)
         known = f"did you mean {close}?" if close else f"it has {', '.join(WORDS)}"
         raise UsageError(f"schedule does not know {word[:40]!r}", hint=known)
-    for name in ("backend", "at", "every", "dry_run", "yes", "take_over", "file", "all"):
+    for name in ("backend", "at", "every", "dry_run", "take_over", "file", "all"):
         if getattr(args, name, None) and name not in TAKES[word]:
             raise UsageError(f"schedule {word} takes no --{name.replace('_', '-')}", hint="`schedule --help` has all")
     if word == "import":
@@ -84,22 +84,32 @@ def install(args: Any) -> int:
     setup = setup_of(home)  # what a tick would stumble over is said now
     machine = chosen.machine_of(home)
     memory = chosen.remembered(home, renew=not args.dry_run)
+    moved = {} if memory else chosen.moved_from(home)
     backend = chosen.backend_of(args, machine, memory)
     trigger = chosen.trigger_of(home, args, memory, backend=backend.name)
-    chosen.refuse_unfit(trigger)
+    chosen.refuse_unfit(trigger, backend=backend.name)
     notes = [*chosen.warnings(home, trigger), *backend.remarks(trigger)]
     if args.dry_run:
         return _show_plan(args, backend, trigger, notes)
-    store = home.store(write=True)
+    home.store(write=True)
     with Undo() as undo:
         backend.install(trigger, undo)
         others, _ = chosen.installed(machine, trigger.ident)
         removed = [line for each, _ in others if each.name != backend.name for line in each.remove(trigger.ident, undo)]
-        store.take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
+        removed += _remove_moved(machine, moved, undo)
         look_of(home, watcher_of(home, setup))  # what is declared counts from now on, not from the first tick
+        home.store(write=True).take_note(chosen.NOTE, chosen.written(trigger, backend=backend.name, clock=home.clock))
     with work_done():
         _say_installed(args, backend.name, trigger, removed=removed, notes=notes)
     return exits.OK
+
+
+def _remove_moved(machine: Machine, moved: Mapping[str, Any], undo: Undo) -> list[str]:
+    """Take out what was installed when the home lay elsewhere: it would look for it there for ever."""
+    from . import schedule_trigger as chosen
+
+    found = chosen.installed(machine, moved["ident"])[0] if moved else []
+    return [line for each, _ in found for line in each.remove(moved["ident"], undo)]
 
 
 def _say_installed(args: Any, name: str, trigger: Trigger, *, removed: Sequence[str], notes: Sequence[str]) -> None:
@@ -129,6 +139,7 @@ def remove(args: Any) -> int:
     machine = chosen.machine_of(home)
     memory = chosen.remembered(home, renew=not args.dry_run)
     ident = chosen.ident_of(home, memory)
+    moved = {} if memory else chosen.moved_from(home)
     found, unasked = chosen.installed(machine, ident, only=args.backend or "")
     if memory.get("backend") in unasked:
         name = memory["backend"]
@@ -137,10 +148,12 @@ def remove(args: Any) -> int:
             hint="nothing was removed",
         )
     if args.dry_run:
-        removed = [line for each, standing in found for line in (f"{each.name}: {', '.join(standing.texts) or ident}",)]
+        before = chosen.installed(machine, moved["ident"])[0] if moved else []
+        removed = [f"{each.name}: {', '.join(standing.texts) or ident}" for each, standing in (*found, *before)]
     else:
         with Undo() as undo:
             removed = [line for each, _ in found for line in each.remove(ident, undo)]
+            removed += _remove_moved(machine, moved, undo)
             if memory and memory.get("backend") in (args.backend or memory.get("backend"), *(e.name for e, _ in found)):
                 home.store(write=True).take_note(chosen.NOTE, "")
     with work_done():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..core.home import Home
     from ..schedulers.ini_writing import Section, Written
+    from ..schedulers.programs import Machine
     from ..schedulers.sources import Source
 
 USAGE = "schedule import crontab|systemd|launchd [--file FILE] [--all] [--take-over [--dry-run]]"
@@ -32,7 +33,8 @@ def execute(args: Any) -> int:
     """Print the sections, or put them in force."""
     from ..core.errors import UsageError
     from ..schedulers.ini_writing import Written
-    from ..schedulers.sources import SOURCES, Machine
+    from ..schedulers.sources import SOURCES
+    from .schedule_trigger import machine_of
 
     names = args.words[1:]
     if len(names) != 1 or names[0] not in SOURCES:
@@ -42,12 +44,13 @@ def execute(args: Any) -> int:
         given = "--file" if args.file else "--all"
         raise UsageError(f"--take-over and {given} exclude each other", hint="it takes over what is this user's own")
     home = args.open()
-    settings = home.settings
-    source = SOURCES[names[0]](Machine(settings.environment(), settings.user_folder()))
+    hint = "name a file with --file, or ask for another of crontab, systemd and launchd"
+    machine = machine_of(home, hint=hint)
+    source = SOURCES[names[0]](machine)
     found = source.of_file(args.file, _bytes_of(args.file)) if args.file else source.found(is_all=args.all)
     written = Written(found, _names(home, is_strict=args.take_over))
     if args.take_over:
-        return _take_over(args, home, source, written)
+        return _take_over(args, home, source, written, machine=machine)
     _show(args, written, title=args.file or source.title)
     return exits.OK
 
@@ -105,7 +108,7 @@ def _step(sections: list[Section]) -> int:
     return 0 if step % 15 == 0 else step
 
 
-def _take_over(args: Any, home: Home, source: Source, written: Written) -> int:
+def _take_over(args: Any, home: Home, source: Source, written: Written, *, machine: Machine) -> int:
     """All that can be; the others stay where they are, each with its reason."""
     from ..schedulers.taking_over import blocked, look_over, take_over
 
@@ -117,7 +120,7 @@ def _take_over(args: Any, home: Home, source: Source, written: Written) -> int:
     if sections and args.dry_run:
         look_over(sections, home.settings)
     elif sections:
-        kept = take_over(sections, source, home.settings, now=args.clock.now())
+        kept = take_over(sections, source, home.settings, machine=machine)
     for entry, why in stay:
         tell = home.log.warning if entry.has_time else home.log.info
         tell("schedule.stays", f"{entry.where} ({entry.name or 'no command'}) stays where it is: {why}")

@@ -53,6 +53,9 @@ def status(args: Any) -> int:
 
 def _say_absent(args: Any, home: Home, memory: Mapping[str, Any], unasked: Mapping[str, str]) -> int:
     lost = f"it was installed with {memory['backend']}, which does not have it any more" if memory else ""
+    moved = {} if memory else chosen.moved_from(home)
+    if moved:
+        lost = f"it was for {moved['home']}, where this home was: that entry is replaced then"
     if memory and memory["backend"] in unasked:
         lost = f"it was installed with {memory['backend']}, which cannot be asked: {unasked[memory['backend']]}"
     if args.json:
@@ -175,7 +178,9 @@ def show(args: Any) -> int:
     if args.backend or args.at is not None or args.every is not None:
         # Of a scheduler that this machine has not, too: nothing is asked of it.
         backend = scheduler(args.backend, machine) if args.backend else chosen.backend_of(args, machine, memory)
-        show_rendered(args, backend, chosen.trigger_of(home, args, memory, backend=backend.name))
+        trigger = chosen.trigger_of(home, args, memory, backend=backend.name)
+        chosen.refuse_untold(trigger, backend=backend.name)
+        show_rendered(args, backend, trigger)
         return exits.OK
     found, _ = chosen.installed(machine, chosen.ident_of(home, memory))
     if not found:

@@ -24,12 +24,12 @@ _KEPT = {"ident", "home", "backend", "at", "every_seconds", "command", "folder",
 _BOM = b"\xff\xfe"
 
 
-def machine_of(home: Home) -> Machine:
-    """The machine, by the environment of this home."""
+def machine_of(home: Home, *, hint: str = "") -> Machine:
+    """The machine, by the environment of this home; `hint` is for a program that it has not."""
     from ..schedulers.programs import Machine
 
     settings = home.settings
-    return Machine(settings.environment(), clock=home.clock, user_folder=settings.user_folder())
+    return Machine(settings.environment(), clock=home.clock, user_folder=settings.user_folder(), hint=hint)
 
 
 def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
@@ -37,6 +37,17 @@ def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
 
     `renew`: a database of an older version may be brought up to date for that.
     """
+    found = _noted(home, renew=renew)
+    return found if found and _is_same(found["home"], home.settings.home) else {}
+
+
+def moved_from(home: Home, *, renew: bool = False) -> dict[str, Any]:
+    """What was chosen when this home lay elsewhere; {} where it did not, or something lies there: this is a copy."""
+    found = _noted(home, renew=renew)
+    return found if found and not os.path.lexists(found["home"]) else {}
+
+
+def _noted(home: Home, *, renew: bool) -> dict[str, Any]:
     import json
 
     if not home.db_path or not os.path.exists(home.db_path):
@@ -50,10 +61,9 @@ def remembered(home: Home, *, renew: bool = False) -> dict[str, Any]:
         text = home.store(write=True).note(NOTE)
     try:
         found = json.loads(text) if text else {}
-        is_ours = set(found) >= _KEPT and _is_same(found["home"], home.settings.home)
+        return found if set(found) >= _KEPT and isinstance(found["home"], str) else {}
     except (ValueError, KeyError, TypeError):
         return {}
-    return found if is_ours else {}
 
 
 def written(trigger: Trigger, *, backend: str, clock: Clock) -> str:
@@ -122,16 +132,20 @@ def command_of(home: Home, *, backend: str) -> tuple[tuple[str, ...], str]:
     python, *program = archive.self_command()
     if backend == "windows":
         python = _windowless(python)
-    words = [python, *program, "tick", "--scheduled", "--home", home.settings.home]
-    for name, option in _PATHS:
-        if home.settings.find(name)[1] in ("flag", "environment") and home.settings.path(name):
-            words += [option, home.settings.path(name)]
+    words = [python, *program, "tick", "--scheduled", "--home", home.settings.home, *paths_of(home)]
     folder = ""
     if not archive.is_single_file():  # a checkout: it is imported from the folder it lies in
         folder = archive.location()
         for _ in archive.PACKAGE.split("."):
             folder = os.path.dirname(folder)
     return (*words, "--quiet"), folder
+
+
+def paths_of(home: Home) -> list[str]:
+    """The options for the paths that come from flags or from this shell's variables, which nobody else knows."""
+    settings = home.settings
+    named = [(option, name) for name, option in _PATHS if settings.find(name)[1] in ("flag", "environment")]
+    return [word for option, name in named if settings.path(name) for word in (option, settings.path(name))]
 
 
 def _windowless(python: str) -> str:
@@ -141,10 +155,20 @@ def _windowless(python: str) -> str:
     return quiet if name.lower().startswith("python.") and os.path.exists(quiet) else python
 
 
-def refuse_unfit(trigger: Trigger) -> None:
-    """Raise ConfigError for what no scheduler could start."""
+def refuse_unfit(trigger: Trigger, *, backend: str) -> None:
+    """Raise ConfigError for what no scheduler could start, or this one."""
     from ..core import archive
 
+    refuse_untold(trigger, backend=backend)
+    if not os.path.isabs(trigger.command[0]):
+        raise ConfigError("it is not known which Python this is", hint="start the program with a full path to Python")
+    program = archive.location()
+    if not (os.access(program, os.R_OK) and os.access(os.path.dirname(program), os.R_OK | os.X_OK)):
+        raise ConfigError(f"{program} cannot be read by you, nor by what you schedule", hint="check its rights (ls -l)")
+
+
+def refuse_untold(trigger: Trigger, *, backend: str) -> None:
+    """Raise ConfigError for a path that cannot be written down, or would be read as another one."""
     for path in (trigger.home, trigger.folder, *trigger.command):
         try:
             path.encode("utf-8")
@@ -152,11 +176,8 @@ def refuse_unfit(trigger: Trigger) -> None:
             raise ConfigError(f"the path {path!r} is no text", hint="rename it") from error
         if not path.isprintable() or (path.endswith("\\") and os.name != "nt"):
             raise ConfigError(f"no scheduler takes a path such as {path!r}", hint="rename it")
-    if not os.path.isabs(trigger.command[0]):
-        raise ConfigError("it is not known which Python this is", hint="start the program with a full path to Python")
-    program = archive.location()
-    if not (os.access(program, os.R_OK) and os.access(os.path.dirname(program), os.R_OK | os.X_OK)):
-        raise ConfigError(f"{program} cannot be read by you, nor by what you schedule", hint="check its rights (ls -l)")
+        if backend == "windows" and (path.count("%") > 1 or "$(" in path):
+            raise ConfigError(f"Windows would fill in what is between the signs of {path!r}", hint="rename it")
 
 
 def warnings(home: Home, trigger: Trigger) -> Iterator[str]:

@@ -166,8 +166,11 @@ def _fitting(platform: str) -> tuple[str, ...]:
 
 
 def changed_lines(there: str, here: str) -> list[str]:
-    """The lines that only one of two texts has, in their order: "-" what is there, "+" what would be."""
+    """The lines that only one of two texts has, in their order: "-" what is there, "+" what would be.
+
+    A carriage return is part of its line: it keeps a line of a crontab from running.
+    """
     import difflib
 
-    lines = difflib.ndiff(there.splitlines(), here.splitlines())
+    lines = difflib.ndiff(there.split("\n"), here.split("\n"))
     return [line[0] + " " + line[2:] for line in lines if line[:1] in "-+"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.cron import Schedule
-    from .calls import Call, Entry
+    from .calls import Call, Outline
 
 SKIPPED = 99
 _WEEK_SECONDS = 7 * 86_400
@@ -77,12 +77,14 @@ _TASK = """\
 """
 
 
-def dag_of(entries: Sequence[Entry], call: Call, *, today: str) -> str:
+def dag_of(outlines: Sequence[Outline], call: Call, *, today: str) -> str:
     """The text of the file; its first day is `today`. Raises ValueError with a sentence."""
-    schedule = _common(entries)
-    names = [entry.task for entry in entries]
+    schedule = _common(outlines)
+    names = [outline.task for outline in outlines]
     edges = "".join(
-        f"    tasks[{_text(before)}] >> tasks[{_text(entry.task)}]\n" for entry in entries for before in entry.after
+        f"    tasks[{_text(before)}] >> tasks[{_text(outline.task)}]\n"
+        for outline in outlines
+        for before in outline.after
     )
     doc = "The task" + (f" {names[0]}" if len(names) == 1 else f"s {', '.join(names)}") + " of Agent OS."
     year, month, day = map(int, today.split("-"))
@@ -94,52 +96,52 @@ def dag_of(entries: Sequence[Entry], call: Call, *, today: str) -> str:
         schedule=_text(fields_of(schedule, AIRFLOW)) if schedule else None,
         start=f"{year}, {month}, {day}",
         zone=_text(zone_of(schedule, AIRFLOW) if schedule else "UTC"),
-        catchup=any(entry.slot in (DAY, INSTANT) and entry.catch_up == "all" for entry in entries),
-        tasks="".join(_task(entry, call) for entry in entries),
+        catchup=any(outline.slot in (DAY, INSTANT) and outline.catch_up == "all" for outline in outlines),
+        tasks="".join(_task(outline, call) for outline in outlines),
         edges=edges,
     )
 
 
-def _common(entries: Sequence[Entry]) -> Schedule | None:
+def _common(outlines: Sequence[Outline]) -> Schedule | None:
     """The times that the tasks share: those that were declared, else the latest of ours; None without any."""
-    declared = [entry for entry in entries if entry.schedule and not entry.is_ours]
-    for entry in declared[1:]:
-        first, other = declared[0].schedule, entry.schedule
+    declared = [outline for outline in outlines if outline.schedule and not outline.is_ours]
+    for outline in declared[1:]:
+        first, other = declared[0].schedule, outline.schedule
         if first and other and (first.text, first.zone, first.dst) != (other.text, other.zone, other.dst):
-            what = f"{declared[0].task} comes at {first.text!r} and {entry.task} at {other.text!r}"
+            what = f"{declared[0].task} comes at {first.text!r} and {outline.task} at {other.text!r}"
             raise ValueError(f"a DAG has one schedule, but {what}: print one at a time, or schedule them alike")
     if declared:
         return declared[0].schedule
-    ours = [entry.schedule for entry in entries if entry.schedule]
+    ours = [outline.schedule for outline in outlines if outline.schedule]
     return max(ours, key=lambda each: each.calendar.hours if each.calendar else [], default=None)
 
 
-def _task(entry: Entry, call: Call) -> str:
-    words = [shlex.quote(word) for word in call.words(entry.task)]
+def _task(outline: Outline, call: Call) -> str:
+    words = [shlex.quote(word) for word in call.words(outline.task)]
     if any(mark in word for word in words for mark in ("{{", "{%", "{#")):
         raise ValueError("a path with {{, {% or {# in it would be a template to Airflow: call the folder otherwise")
-    key = ["--key", f"'{_KEYS[entry.slot]}'"] if entry.slot else []
+    key = ["--key", f"'{_KEYS[outline.slot]}'"] if outline.slot else []
     command = " ".join([*words[:-1], *key, "--exit-skipped", str(SKIPPED), words[-1]])
-    longest = _longest_seconds(entry)
+    longest = _longest_seconds(outline)
     more = [f"execution_timeout=timedelta(seconds={longest})"] if longest else []
-    if entry.after:  # what had nothing to do is shown as skipped, and holds up nobody
+    if outline.after:  # what had nothing to do is shown as skipped, and holds up nobody
         more.append('trigger_rule="none_failed"')
     return _TASK.format(
-        name=_text(entry.task),
+        name=_text(outline.task),
         command=_text(command),
         skipped=SKIPPED,
-        retries=max(1, entry.retries),
-        delay=round(entry.backoff_seconds) or 10,
+        retries=max(1, outline.retries),
+        delay=round(outline.backoff_seconds) or 10,
         more="".join(f"        {line},\n" for line in more),
     )
 
 
-def _longest_seconds(entry: Entry) -> int:
+def _longest_seconds(outline: Outline) -> int:
     """How long a run with all of its attempts may take; 0 for no limit, and for one that is longer than a week."""
-    if entry.timeout_seconds is None:
+    if outline.timeout_seconds is None:
         return 0
-    waits = entry.backoff_seconds * (2 ** min(entry.retries, _MOST_DOUBLED) - 1)
-    longest = entry.timeout_seconds * (entry.retries + 1) + waits * 2 + _SPARE_SECONDS
+    waits = outline.backoff_seconds * (2 ** min(outline.retries, _MOST_DOUBLED) - 1)
+    longest = outline.timeout_seconds * (outline.retries + 1) + waits * 2 + _SPARE_SECONDS
     return round(longest) if longest < _WEEK_SECONDS else 0
 
 

@@ -22,7 +22,7 @@ COLLECTED_AT = "0 6 * * *"  # UTC: a provider's day is final some hours after it
 EXPORT = "export"
 
 
-class Entry(NamedTuple):
+class Outline(NamedTuple):
     """One task. `schedule` is None where it is due when asked for; `is_ours`: nobody has declared that time."""
 
     task: str
@@ -44,31 +44,32 @@ class Call(NamedTuple):
     program: tuple[str, ...]  # a Python and the file
     home: str
     app: str = ""
+    paths: tuple[str, ...] = ()  # options for what is not where the home says
 
     def words(self, task: str, *more: str) -> list[str]:
         """A run of a task. `--quiet` comes last: a command that ends in .sh is a file to Airflow."""
         app = ["--app", self.app] if self.app else []
-        return [*self.program, "--task", task, "--home", self.home, *app, *more, "--quiet"]
+        return [*self.program, "--task", task, "--home", self.home, *self.paths, *app, *more, "--quiet"]
 
 
-def entries_of(names: Sequence[str], tasks: Mapping[str, Task]) -> list[Entry]:
+def outlines_of(names: Sequence[str], tasks: Mapping[str, Task]) -> list[Outline]:
     """The tasks of these names, each once, in the order given; `run_all` and `export` are names too."""
     unique = list(dict.fromkeys(names))
-    return [_entry(name, tasks, unique) for name in unique]
+    return [_outline(name, tasks, unique) for name in unique]
 
 
-def _entry(name: str, tasks: Mapping[str, Task], named: Collection[str]) -> Entry:
+def _outline(name: str, tasks: Mapping[str, Task], named: Collection[str]) -> Outline:
     if name == RUN_ALL:
-        return Entry(RUN_ALL, "Every collector, side by side.", Schedule(COLLECTED_AT), is_ours=True)
+        return Outline(RUN_ALL, "Every collector, side by side.", Schedule(COLLECTED_AT), is_ours=True)
     if name == EXPORT:
-        return Entry(EXPORT, "What is stored, as CSV or JSON lines.", None)
+        return Outline(EXPORT, "What is stored, as CSV or JSON lines.", None)
     task = tasks[name]
     schedule, slot = task.schedule, INSTANT if task.schedule else NAME
     if task.kind == "collector":
         schedule, slot = Schedule(COLLECTED_AT), ""
     elif task.partition:
         schedule, slot = task.schedule or Schedule("@daily"), DAY
-    return Entry(
+    return Outline(
         task=name, doc=task.doc, schedule=schedule, is_ours=schedule is not task.schedule, slot=slot,
         after=tuple(_after(task, tasks, named)), retries=task.retries, backoff_seconds=task.backoff_seconds,
         timeout_seconds=task.timeout_seconds, catch_up=task.catch_up, jitter_seconds=task.jitter_seconds,
@@ -92,9 +93,9 @@ def _after(task: Task, tasks: Mapping[str, Task], named: Collection[str]) -> lis
     return list(dict.fromkeys(found))
 
 
-def timed(entry: Entry) -> Schedule:
+def timed(outline: Outline) -> Schedule:
     """When it comes. Raises ValueError with a sentence where it has no time of its own."""
-    if entry.schedule is None:
-        what = f"{entry.task} has no time of its own: it is due when it is asked for"
+    if outline.schedule is None:
+        what = f"{outline.task} has no time of its own: it is due when it is asked for"
         raise ValueError(f"{what}; give it a schedule, or name a task that comes after it")
-    return entry.schedule
+    return outline.schedule

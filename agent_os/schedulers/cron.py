@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import ConfigError
 from . import Standing, Trigger, changed_lines
 from .launchd import guarded
-from .programs import refused
+from .programs import alone, refused
 
 if TYPE_CHECKING:
     from . import Undo
@@ -76,6 +76,26 @@ def without_block(crontab: bytes, ident: str) -> tuple[bytes, bytes, bytes]:
     return b"".join(lines[:first]), b"".join(lines[first:last]), b"".join(lines[last:])
 
 
+def content_of(machine: Machine) -> bytes:
+    """The crontab; b"" where there is none. It says so with the same exit code as any trouble: the words decide."""
+    answer = machine.ask(*_READ)
+    if not answer.code:
+        return answer.output
+    if any(words in answer.complaint.lower() for words in _NONE):
+        return b""
+    raise refused(_READ, answer)
+
+
+def replace(machine: Machine, crontab: bytes) -> None:
+    """Put this crontab in the place of the old one, and see that it is there."""
+    if crontab:
+        machine.tell(*_WRITE, stdin=crontab)
+    elif content_of(machine):
+        machine.tell(*_DROP)
+    if content_of(machine) != crontab:
+        raise ConfigError("the crontab is not what was written into it", hint="look at `crontab -l`")
+
+
 class Cron:
     """The crontab of the user who runs this."""
 
@@ -99,34 +119,52 @@ class Cron:
 
     def install(self, trigger: Trigger, undo: Undo) -> None:
         """Put the block where the old one stands, else at the end."""
-        crontab = self._read()
-        before, _, behind = without_block(crontab, trigger.ident)
-        if before and not before.endswith(b"\n"):
-            before += b"\n"
-        undo.add(lambda: self._back(crontab))
-        self._write(before + block(trigger) + behind)
+        self._change(trigger.ident, block(trigger), undo)
 
     def remove(self, ident: str, undo: Undo) -> list[str]:
-        """Take the block out. A crontab without a line is no crontab."""
-        crontab = self._read()
-        before, there, behind = without_block(crontab, ident)
-        if not there:
-            return []
-        undo.add(lambda: self._back(crontab))
-        self._write(before + behind)
-        return [f"the block of {ident} in the crontab"]
+        """Take the block out; a crontab that is empty then is removed."""
+        return [f"the block of {ident} in the crontab"] if self._change(ident, b"", undo) else []
+
+    def _change(self, ident: str, content: bytes, undo: Undo) -> bytes:
+        """Put this in the place of the block, b"" being none; what the block was. Nothing where there is none."""
+        with alone(self._machine):
+            crontab = content_of(self._machine)
+            before, there, behind = without_block(crontab, ident)
+            if content and before and not before.endswith(b"\n"):
+                before += b"\n"
+            written = before + content + behind
+            if content or there:
+                undo.add(lambda: self._back(ident, there, crontab=crontab, written=written))
+                replace(self._machine, written)
+        return there
+
+    def _back(self, ident: str, there: bytes, *, crontab: bytes, written: bytes) -> None:
+        """The crontab as it was; where somebody else has changed it meanwhile, the block alone."""
+        with alone(self._machine):
+            now = content_of(self._machine)
+            if now == crontab:  # what was refused would only be refused again
+                return
+            if now != written:
+                before, _, behind = without_block(now, ident)
+                crontab = before + there + behind
+            replace(self._machine, crontab)
 
     def status(self, ident: str) -> Standing:
         """The block. cron says neither when it has run something nor what came of it."""
-        _, there, _ = without_block(self._read(), ident)
+        crontab = content_of(self._machine)
+        problems = [] if self._has_daemon() else ["no cron daemon is at work on this machine"]
+        try:
+            _, there, _ = without_block(crontab, ident)
+        except ConfigError as error:  # its lines may be in force nevertheless
+            return Standing(is_installed=True, problems=(f"{error.message}: remove them (crontab -e)", *problems))
         if not there:
             return Standing(is_installed=False)
-        problems = () if self._has_daemon() else ("no cron daemon is at work on this machine",)
-        return Standing(is_installed=True, texts={BLOCK: there.decode("utf-8", "replace")}, problems=problems)
+        return Standing(is_installed=True, texts={BLOCK: there.decode("utf-8", "replace")}, problems=tuple(problems))
 
     def differences(self, trigger: Trigger, standing: Standing) -> list[str]:
-        """By lines of the block."""
-        return changed_lines(standing.texts.get(BLOCK, ""), block(trigger).decode("utf-8", "replace"))
+        """By lines of the block; of one whose marks are no pair nothing is said."""
+        there = standing.texts.get(BLOCK, "")
+        return changed_lines(there, block(trigger).decode("utf-8", "replace")) if there else []
 
     def remarks(self, trigger: Trigger) -> list[str]:
         """What cron does not do, and what in this crontab changes what its lines mean."""
@@ -137,7 +175,7 @@ class Cron:
             found.append("no cron daemon is at work on this machine: start one, or nothing will happen")
         if self._machine.platform == "darwin":
             found += guarded(trigger, self._machine.user_folder)
-        before, _, _ = without_block(self._read(), trigger.ident)
+        before, _, _ = without_block(content_of(self._machine), trigger.ident)
         for line in before.decode("utf-8", "replace").splitlines():
             name, _, value = (part.strip().strip("\"'") for part in line.partition("="))
             if name == "SHELL" and os.path.basename(value) not in _PLAIN_SHELLS:
@@ -145,28 +183,6 @@ class Cron:
             if name in ("CRON_TZ", "TZ") and not trigger.every_seconds:
                 found.append(f"the crontab sets {name}={value}: with some crons --at is meant in that zone")
         return found
-
-    def _read(self) -> bytes:
-        """The crontab; b"" where there is none. It says so with the same exit code as any trouble: the words decide."""
-        answer = self._machine.ask(*_READ)
-        if not answer.code:
-            return answer.output
-        if any(words in answer.complaint.lower() for words in _NONE):
-            return b""
-        raise refused(_READ, answer)
-
-    def _write(self, crontab: bytes) -> None:
-        """Put it in the place of the old one, and see that it is there."""
-        if crontab:
-            self._machine.tell(*_WRITE, stdin=crontab)
-        elif self._read():
-            self._machine.tell(*_DROP)
-        if self._read() != crontab:
-            raise ConfigError("the crontab is not what was written into it", hint="look at `crontab -l`")
-
-    def _back(self, crontab: bytes) -> None:
-        if self._read() != crontab:  # what was refused has changed nothing, and would only be refused again
-            self._write(crontab)
 
     def _has_daemon(self) -> bool:
         """Whether something that may be a cron is at work; yes where nobody can tell."""

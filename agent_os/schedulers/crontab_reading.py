@@ -237,12 +237,13 @@ def _at_percent(text: str) -> tuple[str, Optional[str]]:
 def _input(text: str) -> str:
     r"""What stands after the first %: each further one ends a line, and so does the end; `\%` is a %."""
     lines = text.replace("\\%", "\0").replace("%", "\n").replace("\0", "%")
-    return lines if lines.endswith("\n") else f"{lines}\n"
+    return lines if lines.endswith("\n") or not lines else f"{lines}\n"
 
 
 def _format(text: str) -> str:
     """A format of `printf` that writes this text."""
-    return text.replace("\\", "\\\\").replace("%", "%%").replace("\r", "\\r").replace("\n", "\\n")
+    said = text.replace("\\", "\\\\").replace("%", "%%").replace("\r", "\\r").replace("\n", "\\n")
+    return f"\\055{said[1:]}" if said.startswith("-") else said  # else it would be an option
 
 
 def _without_secrets(entry: Entry, command: str) -> str:

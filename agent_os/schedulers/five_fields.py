@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.crontab import LAST, LAST_DAY, LAST_WORKING_DAY, NTH
 from ..core.crontab import fields_of as said
+from .ranges import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +72,8 @@ def _interval(schedule: Schedule, dialect: Dialect) -> str:
         return "* * * * *" if step == 1 else "0 * * * *" if step == _HOUR else f"*/{step} * * * *"
     if step % _HOUR == 0 and _DAY % step == 0:
         return "0 0 * * *" if step == _DAY else f"0 */{step // _HOUR} * * *"
-    raise _cannot(
-        dialect, schedule.text, "an interval that does not divide an hour or a day", "such as every 15m, every 2h or 1d"
-    )
+    what = "an interval that does not divide an hour or a day"
+    raise _cannot(dialect, schedule.text, what, "one such as every 15m, every 2h or every 1d")
 
 
 def _days(calendar: Calendar, text: str, dialect: Dialect) -> str:
@@ -116,10 +116,4 @@ def _numbers(numbers: Sequence[int], count: int) -> str:
     """`*` for all, else a list in which three or more neighbours are a range."""
     if len(numbers) == count:
         return "*"
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
+    return in_words(numbers)

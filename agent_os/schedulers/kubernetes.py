@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.cron import Schedule
-    from .calls import Call, Entry
+    from .calls import Call, Outline
 
 HOME = "/data"
 FILE = "/app/agent_os.pyz"
@@ -94,39 +94,39 @@ spec:
 """
 
 
-def manifest_of(entries: Sequence[Entry], call: Call, *, image: str = "") -> str:
+def manifest_of(outlines: Sequence[Outline], call: Call, *, image: str = "") -> str:
     """The claim and a CronJob for each task, as one file. Raises ValueError with a sentence."""
-    names = [_name(entry.task) for entry in entries]
-    for entry, name in zip(entries, names):
+    names = [_name(outline.task) for outline in outlines]
+    for outline, name in zip(outlines, names):
         if names.count(name) > 1:
-            raise ValueError(f"two of these tasks would be the CronJob {name}, one of them {entry.task}: rename one")
-    jobs = [_cron_job(entry, call, name=name, image=image or IMAGE) for entry, name in zip(entries, names)]
+            raise ValueError(f"two of these tasks would be the CronJob {name}, one of them {outline.task}: rename one")
+    jobs = [_cron_job(outline, call, name=name, image=image or IMAGE) for outline, name in zip(outlines, names)]
     return "---\n".join([_CLAIM, *jobs])
 
 
-def _cron_job(entry: Entry, call: Call, *, name: str, image: str) -> str:
-    schedule = timed(entry)
+def _cron_job(outline: Outline, call: Call, *, name: str, image: str) -> str:
+    schedule = timed(outline)
     zone = zone_of(schedule, KUBERNETES)
     return _CRON_JOB.format(
-        said=safe(f"{entry.task}: {entry.doc}" if entry.doc else entry.task),
-        name=json.dumps(name),
-        schedule=json.dumps(fields_of(schedule, KUBERNETES)),
-        zone=json.dumps("Etc/UTC" if zone == "UTC" else zone),
-        deadline=_deadline(entry, schedule),
-        image=json.dumps(image),
-        command=json.dumps(call.words(entry.task)),
-        home=json.dumps(call.home),
+        said=safe(f"{outline.task}: {outline.doc}" if outline.doc else outline.task),
+        name=_text(name),
+        schedule=_text(fields_of(schedule, KUBERNETES)),
+        zone=_text("Etc/UTC" if zone == "UTC" else zone),
+        deadline=_deadline(outline, schedule),
+        image=_text(image),
+        command=_text(call.words(outline.task)),
+        home=_text(call.home),
     )
 
 
-def _deadline(entry: Entry, schedule: Schedule) -> int:
+def _deadline(outline: Outline, schedule: Schedule) -> int:
     """For how many seconds a start that was missed is made up for, and never for more starts than Kubernetes bears."""
     moments, moment = [], _SOME_INSTANT
     for _ in range(12):
         moment = schedule.next(moment)
         moments.append(moment)
     shortest = min((later - earlier).total_seconds() for earlier, later in zip(moments, moments[1:]))
-    longest = 3600 if entry.catch_up == "none" else _DAY_SECONDS
+    longest = 3600 if outline.catch_up == "none" else _DAY_SECONDS
     return int(min(longest, shortest * _MOST_MISSED))
 
 
@@ -134,3 +134,8 @@ def _name(task: str) -> str:
     """`agent-os-nightly-report`: small letters, digits and hyphens."""
     text = "".join(letter if letter.isalnum() else "-" for letter in f"agent-os-{task}".lower())
     return text[:_LONGEST_NAME].strip("-")
+
+
+def _text(value: object) -> str:
+    """A value of YAML. As it is, since JSON's escapes of what is beyond 16 bits are two letters to YAML."""
+    return json.dumps(value, ensure_ascii=False)

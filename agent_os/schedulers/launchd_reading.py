@@ -42,7 +42,10 @@ def read(content: bytes, *, where: str) -> Entry:
         return entry
     label = entry.handle = str(agent.get("Label", ""))
     entry.name = name_from(label.rpartition(".")[2] or where)
-    entry.remarks += [f"launchd calls it {label}"] if label else []
+    if label:
+        entry.remarks.append(f"launchd calls it {label}")
+    else:
+        entry.refusals.append("it has no Label, without which launchd loads nothing")
     _starts(entry, agent)
     _command(entry, agent)
     _surroundings(entry, agent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.crontab import LAST, LAST_DAY, LAST_WORKING_DAY, NTH
+from .ranges import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -117,25 +118,11 @@ def _both(one: Term, other: Term, text: str) -> Term:
 def _names(weekdays: Iterable[int]) -> str:
     """`Mon..Fri` or `Mon,Wed`: Monday first, as there no range goes over the end of the week."""
     names = (*_WEEKDAYS[1:], _WEEKDAYS[0])
-    return _ranges(sorted((day - 1) % 7 for day in weekdays), names)
+    return in_words(((day - 1) % 7 for day in weekdays), names, to="..")
 
 
 def _numbers(numbers: Sequence[int], count: int, *, first: int = 0) -> str:
     """`*` for all of them, else two digits each."""
     if len(numbers) == count:
         return "*"
-    return _ranges(numbers, [f"{number:02}" for number in range(first + count)])
-
-
-def _ranges(numbers: Sequence[int], names: Sequence[str]) -> str:
-    """Names in a list, three or more neighbours as a range."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    parts = (
-        [f"{names[run[0]]}..{names[run[-1]]}"] if len(run) > 2 else [names[number] for number in run] for run in runs
-    )
-    return ",".join(part for each in parts for part in each)
+    return in_words(numbers, [f"{number:02}" for number in range(first + count)], to="..")

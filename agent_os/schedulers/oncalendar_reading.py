@@ -6,6 +6,8 @@ with `*/31` (the 1st alone) or `*/7` (Sunday alone) for no other reason than tha
 
 from __future__ import annotations
 
+from .ranges import in_words
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -222,13 +224,7 @@ def _field(values: Iterable[int], low: int, high: int) -> str:
     if step > 1 and left == list(range(left[0], left[-1] + 1, step)):
         is_all = left[0] == low and left[-1] + step > high
         return f"*/{step}" if is_all else f"{left[0]}-{left[-1]}/{step}"
-    runs: list[list[int]] = []
-    for value in left:
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
+    return in_words(left)
 
 
 def _refused(text: str, why: str) -> ValueError:

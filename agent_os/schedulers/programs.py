@@ -1,4 +1,4 @@
-"""What a scheduler's room knows of the machine: its programs, folders and user. Everything that is started, is here."""
+"""What this room knows of the machine: its programs, folders and user. Everything that is started, is started here."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core import files
-from ..core.errors import ConfigError, os_failure
+from ..core.errors import AgentOSError, BusyError, ConfigError, os_failure
 from ..core.text import safe
+from .entries import tells_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..core.clock import Clock
 
@@ -35,14 +37,33 @@ class Answer(NamedTuple):
 
 
 class Machine:
-    """The machine as the schedulers need it. `environ` is handed on to what is started, but for the language."""
+    """The machine as the schedulers need it. `environ` is handed on to what is started, but for language and secrets.
 
-    def __init__(self, environ: Mapping[str, str], *, clock: Clock, user_folder: str, platform: str = "") -> None:
+    `hint`: what somebody should do who has not the program that is asked.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], *, clock: Clock, user_folder: str, platform: str = "", hint: str = ""
+    ) -> None:
         self.platform = platform or sys.platform
         self.clock = clock
         self.user_folder = user_folder
-        self.environ = dict(environ)
+        self.environ = {name: value for name, value in environ.items() if not tells_secret(name)}
         self.uid = os.getuid() if sys.platform != "win32" else 0
+        self._hint = hint or "choose another --backend, or install it"
+        runtime = f"/run/user/{self.uid}"
+        if not self.environ.get("XDG_RUNTIME_DIR") and os.path.isdir(runtime):  # as where cron or sudo has started us
+            self.environ["XDG_RUNTIME_DIR"] = runtime
+
+    @property
+    def user(self) -> str:
+        """The name of the user, "" where nobody knows it."""
+        return self.environ.get("LOGNAME") or self.environ.get("USER") or _name_of(self.uid)
+
+    def xdg(self, variable: str, otherwise: str) -> str:
+        """A folder of the XDG rules: what is not absolute is ignored, as they say."""
+        named = self.environ.get(variable, "")
+        return named if os.path.isabs(named) else os.path.join(self.user_folder, *otherwise.split("/"))
 
     def find(self, name: str) -> str:
         """The path of a program, or "" where PATH has none of that name."""
@@ -52,8 +73,9 @@ class Machine:
         """Run a program to its end. Raises ConfigError where it is missing or says nothing for half a minute."""
         program = self.find(words[0])
         if not program:
-            raise ConfigError(f"{words[0]} is not on PATH", hint="choose another --backend, or install it")
+            raise ConfigError(f"this machine has no {words[0]}", hint=self._hint)
         environ = {**self.environ, "LC_ALL": "C", "LANGUAGE": "C", "TZ": "UTC"}
+        environ |= {"SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat"}
         try:
             done = subprocess.run(  # noqa: S603 (our own words)
                 [program, *words[1:]], input=stdin, capture_output=True, env=environ, check=False,
@@ -76,6 +98,15 @@ class Machine:
         return answer
 
 
+def _name_of(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return ""
+
+
 def shown(words: Sequence[str]) -> str:
     """The words of a command, for people."""
     import shlex
@@ -89,6 +120,35 @@ def refused(words: Sequence[str], answer: Answer, hint: str = "") -> ConfigError
         f"`{shown(words)}` failed ({answer.code}): {answer.complaint or 'it did not say why'}",
         hint=hint or "nothing was changed; run it by hand to see why",
     )
+
+
+@contextmanager
+def alone(machine: Machine) -> Iterator[None]:
+    """One process of this user at a time changes what others may write too, as a crontab, which has no lock itself.
+
+    The lock is the user's own folder; where that cannot be locked, nobody waits. Not to be taken twice. BusyError.
+    """
+    try:
+        fd = os.open(machine.user_folder, os.O_RDONLY)
+    except OSError:  # it is not there; and on Windows no folder can be opened
+        yield
+        return
+    try:
+        deadline = machine.clock.monotonic() + PATIENCE_SECONDS
+        while not _is_locked(fd):
+            if machine.clock.monotonic() >= deadline:
+                raise BusyError("somebody else is changing what is scheduled", hint="try again; nothing was changed")
+            machine.clock.sleep(0.05)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _is_locked(fd: int) -> bool:
+    try:
+        return files.lock_fd(fd, wait=False)
+    except AgentOSError:  # a file system without such locks
+        return True
 
 
 def read(path: str) -> bytes:

@@ -14,6 +14,8 @@ from . import Standing, Trigger, changed_lines
 from .programs import put_back, read, refused, remove, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from . import Undo
     from .programs import Machine
 
@@ -43,7 +45,9 @@ TimeoutStartSec=1d
 SuccessExitStatus=4
 """
 _TIMER_ASKED = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,NextElapseUSecRealtime,LastTriggerUSec,DropInPaths"
-_SERVICE_ASKED = "LoadState,NeedDaemonReload,ExecMainStatus,ExecMainExitTimestamp,DropInPaths"
+_SERVICE_ASKED = "LoadState,NeedDaemonReload,ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,DropInPaths"
+
+_BY_SIGNAL = ("2", "3")  # CLD_KILLED, CLD_DUMPED
 
 
 def of(machine: Machine) -> Systemd:
@@ -54,9 +58,12 @@ def of(machine: Machine) -> Systemd:
 def units(trigger: Trigger) -> dict[str, bytes]:
     """The two units of a trigger, by their names. Pure."""
     name = unit_of(trigger.ident)
-    home = _percent(trigger.home)
+    home = percent(trigger.home)
     service = _SERVICE.format(
-        home=home, folder=_percent(trigger.folder), command=_command(trigger), umask=trigger.umask
+        home=home,
+        folder=working_directory(trigger.folder),
+        command=exec_start(trigger.command[0], trigger.command[1:]),
+        umask=trigger.umask,
     )
     return {
         f"{name}.service": service.encode(),
@@ -69,18 +76,23 @@ def unit_of(ident: str) -> str:
     return f"agent-os-{ident}"
 
 
-def _command(trigger: Trigger) -> str:
-    """ExecStart. In the path of the program itself systemd replaces no variable, so there a dollar is one."""
-    program, *words = trigger.command
-    return " ".join([_quoted(_percent(program)), *(_quoted(_percent(word)).replace("$", "$$") for word in words)])
-
-
-def _percent(text: str) -> str:
+def percent(text: str) -> str:
+    """Text in which a percent sign is one."""
     return text.replace("%", "%%")
 
 
+def working_directory(path: str) -> str:
+    """WorkingDirectory. A blank at its end would be dropped, and quotation marks are none here."""
+    return percent(f"{path}/." if path.endswith(" ") else path)
+
+
+def exec_start(program: str, words: Sequence[str]) -> str:
+    """ExecStart. In the path of the program itself systemd replaces no variable, so there a dollar is one."""
+    return " ".join([_quoted(program), *(_quoted(word).replace("$", "$$") for word in words)])
+
+
 def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = percent(word).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
@@ -104,11 +116,7 @@ class Systemd:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        environ = machine.environ
-        runtime = f"/run/user/{machine.uid}"
-        if not environ.get("XDG_RUNTIME_DIR") and os.path.isdir(runtime):  # as where cron or sudo has started us
-            environ["XDG_RUNTIME_DIR"] = runtime
-        self._units = os.path.join(self._kept("XDG_CONFIG_HOME", ".config"), "systemd", "user")
+        self._units = os.path.join(machine.xdg("XDG_CONFIG_HOME", ".config"), "systemd", "user")
 
     def why_not(self) -> str:
         """Whether a user manager answers."""
@@ -147,7 +155,7 @@ class Systemd:
             remove(path)
         self._machine.tell("systemctl", "--user", "daemon-reload")
         self._machine.ask("systemctl", "--user", "reset-failed", f"{unit_of(ident)}.service")  # fails where none failed
-        remove(os.path.join(self._kept("XDG_DATA_HOME", ".local/share"), "systemd", "timers", f"stamp-{timer}"))
+        remove(os.path.join(self._machine.xdg("XDG_DATA_HOME", ".local/share"), "systemd", "timers", f"stamp-{timer}"))
         return [f"the systemd timer {timer} ({' and '.join(paths)})"]
 
     def status(self, ident: str) -> Standing:
@@ -165,7 +173,7 @@ class Systemd:
             notes=(f"changed by {drop_ins}",) if drop_ins else (),
             next_at=_instant(timer.get("NextElapseUSecRealtime", "")),
             last_at=_instant(timer.get("LastTriggerUSec", "")),
-            last_exit=int(service.get("ExecMainStatus") or 0) if has_ended else None,
+            last_exit=_exit_of(service) if has_ended else None,
         )
 
     def differences(self, trigger: Trigger, standing: Standing) -> list[str]:
@@ -184,11 +192,6 @@ class Systemd:
         if answer.code or "Linger=yes" in answer.text:
             return []
         return ["it runs only while you are logged in; `loginctl enable-linger` lets it run without"]
-
-    def _kept(self, variable: str, otherwise: str) -> str:
-        """A folder of the XDG rules: what is not absolute is ignored, as they say."""
-        named = self._machine.environ.get(variable, "")
-        return named if os.path.isabs(named) else os.path.join(self._machine.user_folder, *otherwise.split("/"))
 
     def _paths(self, ident: str) -> list[str]:
         return [os.path.join(self._units, f"{unit_of(ident)}.{kind}") for kind in ("service", "timer")]
@@ -237,6 +240,12 @@ def _problems(timer: dict[str, str], service: dict[str, str], files: int) -> lis
         if "yes" in (timer.get("NeedDaemonReload"), service.get("NeedDaemonReload")):
             found.append("its files were changed since systemd has read them (systemctl --user daemon-reload)")
     return found
+
+
+def _exit_of(service: dict[str, str]) -> int:
+    """What it ended with; 128 and the number of the signal where one ended it, as shells have it."""
+    number = int(service.get("ExecMainStatus") or 0)
+    return number + 128 if service.get("ExecMainCode") in _BY_SIGNAL else number
 
 
 def _instant(text: str) -> str:

@@ -10,14 +10,15 @@ import os
 from ..core import files, ini, ini_file
 from ..core.config import Settings
 from ..core.errors import AgentOSError, ConfigError, os_failure
+from .programs import alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from typing import Optional
 
     from .ini_writing import Section
+    from .programs import Machine
     from .sources import Source
 
 
@@ -59,25 +60,31 @@ def look_over(sections: Sequence[Section], settings: Settings) -> tuple[Optional
     return before, text
 
 
-def take_over(sections: Sequence[Section], source: Source, settings: Settings, *, now: datetime) -> list[str]:
+def take_over(sections: Sequence[Section], source: Source, settings: Settings, *, machine: Machine) -> list[str]:
     """Put sections into agent_os.ini and their entries out of force. The paths of what was kept of before.
 
-    Raises ConfigError, or one of the errors of a file, and then nothing is changed.
+    Raises ConfigError, or one of the errors of a file, and then nothing is changed. Two at once would each put back
+    what the other has changed.
     """
+    with alone(machine):
+        return _take_over(sections, source, settings, now=f"{machine.clock.now():%Y%m%dT%H%M%SZ}")
+
+
+def _take_over(sections: Sequence[Section], source: Source, settings: Settings, *, now: str) -> list[str]:
     path = os.path.join(settings.home, ini_file.NAME)
     before, text = look_over(sections, settings)
     kept: list[str] = []
 
     def keep(name: str, content: bytes) -> None:
-        place = os.path.join(settings.home, f"{name}.{now:%Y%m%dT%H%M%SZ}.bak")
+        place = os.path.join(settings.home, f"{name}.{now}.bak")
         _write(place, content)
         kept.append(place)
 
-    if before is not None:
-        keep(ini_file.NAME, before)
     entries = list({id(section.entry): section.entry for section in sections}.values())
-    _write(path, text)
     try:
+        if before is not None:
+            keep(ini_file.NAME, before)
+        _write(path, text)
         source.put_out(entries, keep=keep)
     except BaseException as error:
         _undo(source, path, before, error)
@@ -91,6 +98,8 @@ def _undo(source: Source, path: str, before: Optional[bytes], error: BaseExcepti
     """Everything as it was, as far as it can be; what cannot is said together with what went wrong."""
 
     def put_back() -> None:
+        if _content(path) == before:
+            return
         if before is None:
             os.unlink(path)
         else:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from .calls import timed
 from .five_fields import CRON, fields_of
 from .oncalendar import lines_of
+from .systemd import exec_start, percent, working_directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.cron import Schedule
-    from .calls import Call, Entry
+    from .calls import Call, Outline
 
 _TIMER = """\
 [Unit]
@@ -35,7 +36,7 @@ Description={task} of {home}
 
 [Service]
 Type=oneshot
-WorkingDirectory={home}
+WorkingDirectory={folder}
 ExecStart={command}
 UMask=0077
 # Busy: a run of it is under way already.
@@ -46,41 +47,34 @@ _CLOCKS = """\
 # itself goes by dst = {dst}: a slot without a trigger is done at the next one."""
 
 
-def units_of(entry: Entry, call: Call) -> dict[str, str]:
+def units_of(outline: Outline, call: Call) -> dict[str, str]:
     """The two units, by their names."""
-    schedule, name = timed(entry), f"agent-os-task-{entry.task}"
+    schedule, name = timed(outline), f"agent-os-task-{outline.task}"
     lines = [f"OnCalendar={line}" for line in lines_of(schedule)]
-    if entry.jitter_seconds:
-        lines.append(f"RandomizedDelaySec={entry.jitter_seconds:.0f}")
+    if outline.jitter_seconds:
+        lines.append(f"RandomizedDelaySec={outline.jitter_seconds:.0f}")
     if schedule.calendar and schedule.zone not in ("UTC", "Etc/UTC"):
         lines.insert(0, _CLOCKS.format(dst=schedule.dst))
-    home, said = _percent(call.home), _percent(_said(schedule))
-    program, *words = call.words(entry.task)
-    command = " ".join([_quoted(program), *(_quoted(word).replace("$", "$$") for word in words)])
+    home, said = percent(call.home), percent(_said(schedule))
+    program, *words = call.words(outline.task)
+    command = exec_start(program, words)
     return {
-        f"{name}.timer": _TIMER.format(task=entry.task, home=home, text=said, lines="\n".join(lines)),
-        f"{name}.service": _SERVICE.format(task=entry.task, home=home, command=command),
+        f"{name}.timer": _TIMER.format(task=outline.task, home=home, text=said, lines="\n".join(lines)),
+        f"{name}.service": _SERVICE.format(
+            task=outline.task, home=home, folder=working_directory(call.home), command=command
+        ),
     }
 
 
-def _percent(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _quoted(word: str) -> str:
-    escaped = _percent(word).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def crontab_of(entries: Sequence[Entry], call: Call) -> str:
+def crontab_of(outlines: Sequence[Outline], call: Call) -> str:
     """The lines of these tasks; those in the machine's own zone first, since CRON_TZ holds for all below it."""
     groups: dict[str, list[str]] = {}
-    for entry in entries:
-        schedule = timed(entry)
-        command = " ".join(map(shlex.quote, call.words(entry.task)))
+    for outline in outlines:
+        schedule = timed(outline)
+        command = " ".join(map(shlex.quote, call.words(outline.task)))
         command = f"cd {shlex.quote(call.home)} && {command}".replace("%", r"\%")  # cron would end the line there
         zone = "" if schedule.zone.lower() == "local" else schedule.zone
-        groups.setdefault(zone, []).append(f"# {entry.task}: {_said(schedule)}")
+        groups.setdefault(zone, []).append(f"# {outline.task}: {_said(schedule)}")
         groups[zone].append(f"{fields_of(schedule, CRON)} {command}")
     text = _ZONES if any(groups) else ""
     for zone in sorted(groups):

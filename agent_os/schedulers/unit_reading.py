@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .entries import LOCAL, Entry, duration, every, name_from
 from .oncalendar_reading import meaning_of, seconds_of
-from .unit_words import Unit, commands_of, is_yes, last, parse, specified, values, words_of
+from .unit_words import Unit, commands_of, is_yes, last, parse, specified, unescaped, values, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ def read(name: str, timer: str, service: Optional[str], *, known: Mapping[str, s
     entry.handle = name
     stem = name.rpartition(".")[0] or name
     entry.name = name_from(stem)
-    prefix, _, instance = stem.partition("@")
-    known = {**known, "n": f"{stem}.service", "N": stem, "p": prefix, "i": instance, "I": instance}
     timer_unit, service_unit = parse(timer), parse(service or "")
     _time(entry, timer_unit)
     if stem.endswith("@"):
@@ -42,6 +40,7 @@ def read(name: str, timer: str, service: Optional[str], *, known: Mapping[str, s
         entry.refusals.append(f"the service that {name} starts is not there")
         return entry
     try:
+        known = {**known, **names_of(service_of(name, timer))}
         _command(entry, service_unit, known)
         _surroundings(entry, service_unit, known)
         entry.doc = specified(
@@ -55,7 +54,19 @@ def read(name: str, timer: str, service: Optional[str], *, known: Mapping[str, s
 
 def service_of(name: str, timer: str) -> str:
     """The unit that the timer `name` starts."""
-    return last(parse(timer), "Timer", "Unit") or f"{name.rpartition('.')[0]}.service"
+    named = last(parse(timer), "Timer", "Unit")
+    try:
+        return specified(named, names_of(name)) or f"{name.rpartition('.')[0]}.service"
+    except ValueError:
+        return named
+
+
+def names_of(unit: str) -> dict[str, str]:
+    """What the specifiers mean that are made of a unit's own name."""
+    stem = unit.rpartition(".")[0] or unit
+    prefix, _, instance = stem.partition("@")
+    known = {"n": unit, "N": stem, "p": prefix, "i": instance}
+    return {**known, "P": unescaped(prefix), "I": unescaped(instance)}
 
 
 def _time(entry: Entry, timer: Unit) -> None:

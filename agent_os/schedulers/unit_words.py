@@ -159,6 +159,17 @@ def _raw_words(text: str) -> list[str]:
     return [each for each in [*found, word] if each]
 
 
+def unescaped(name: str) -> str:
+    r"""A part of a unit's name as it was: `home-ann` is home/ann, `a\x2db` is a-b."""
+    found, *parts = name.replace("-", "/").encode().split(b"\\x")
+    for part in parts:
+        try:
+            found += bytes((int(part[:2], 16),)) + part[2:]
+        except ValueError:
+            found += b"\\x" + part
+    return found.decode("utf-8", "surrogateescape")
+
+
 def specified(text: str, known: Mapping[str, str]) -> str:
     """The text with its specifiers (`%h`, `%i`) replaced. ValueError for one that is not known here."""
     head, *parts = text.split("%")

@@ -177,7 +177,7 @@ class Windows:
         there, here = _leaves(standing.texts.get(task_of(trigger.ident), "")), _leaves(xml(trigger))
         lines = [f"{name} = {value}" for name, value in here.items()]
         kept = [f"{name} = {there.get(name) or _DEFAULTS.get(re.sub('#[0-9]+', '', name), 'nothing')}" for name in here]
-        strange = [name for name in there if name.startswith("Triggers") and name not in here]
+        strange = [name for name in there if name.startswith(("Triggers", "Actions")) and name not in here]
         gone = [f"{name} = {there[name]}" for name in strange]
         return changed_lines("\n".join(kept + gone), "\n".join(lines))
 

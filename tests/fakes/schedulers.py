@@ -127,7 +127,7 @@ elif words[0] == "show":
         "ActiveState": "active" if unit in active else "inactive",
         "UnitFileState": "" if on_disk(unit) is None else "enabled" if os.path.lexists(link(unit)) else "disabled",
         "NeedDaemonReload": "yes" if has_changed else "no",
-        "ExecMainStatus": "0", "NextElapseUSecRealtime": "", "LastTriggerUSec": "n/a",
+        "ExecMainCode": "1", "ExecMainStatus": "0", "NextElapseUSecRealtime": "", "LastTriggerUSec": "n/a",
         "ExecMainExitTimestamp": "", "DropInPaths": "",
         **load("said", {}),
     }
