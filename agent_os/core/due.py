@@ -26,7 +26,8 @@ class Order:
     """What the caller wants: which slots (none named: whatever is due), and whether to do again what is done."""
 
     __slots__ = (
-        "_is_idle", "enabled_at", "force", "from_step", "is_of_others", "key", "keys", "lookback_days", "since", "until",
+        "_is_idle", "enabled_at", "force", "from_step", "is_of_others", "key", "keys", "lookback_days", "since",
+        "until",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 (each is an option of the command line)
