@@ -45,6 +45,7 @@ class Life:
             self.is_on[name] = not self.is_on[name]
         elif kind == 2 and self.is_wrong_clock:
             ahead = self.luck.choice((0.1, 3, 10))
+            self.is_on[name] = True  # perhaps it is the wrong clock that sees this first
             self.home.pass_days(ahead)
             self.tick()
             self.home.pass_days(-ahead)
