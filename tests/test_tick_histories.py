@@ -89,7 +89,8 @@ def test_what_is_owed_is_resolved_and_nothing_else(
     home.pass_days(timedelta(minutes=61) / timedelta(days=1))
     life.tick()
     for name in "ab":
-        rows = dict(home.rows("SELECT key, status FROM slots WHERE task = ?", name))
-        assert set(rows) == life.owed[name], "\n".join(life.history)
+        now = key_of(home.clock.now().replace(second=0, microsecond=0))  # what a wrong clock did later has its own time
+        rows = dict(home.rows("SELECT key, status FROM slots WHERE task = ? AND key <= ?", name, now))
+        assert set(rows) == {key for key in life.owed[name] if key <= now}, "\n".join(life.history)
         assert set(rows.values()) <= ({"success"} if name == "a" else {"success", "skipped"})
     assert home.rows("SELECT task, slot_key FROM runs WHERE slot_key <> '' GROUP BY 1, 2 HAVING count(*) > 1") == []
