@@ -28,7 +28,7 @@ class Life:
 
     def __init__(self, home: AppHome, seed: int) -> None:
         self.home = home
-        self.luck = random.Random(seed)  # noqa: S311 (a test)
+        self.luck = random.Random(seed)
         self.is_wrong_clock = seed % 2 == 0  # then the schedules stay as they are
         self.schedule = dict.fromkeys("ab", "0 * * * *")
         self.is_on = dict.fromkeys("ab", True)
