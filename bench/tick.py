@@ -67,7 +67,7 @@ def idle(folder: str, rounds: int) -> None:
     pyz = build(os.path.join(folder, "agent_os.pyz"))
     version = ["/usr/bin/env", "-i", f"HOME={folder}", sys.executable, pyz, "--version"]
     works = {"--version": version, "python3 -c pass": [sys.executable, "-c", "pass"]}
-    for name, tasks in (("no task", 0), ("3 tasks", 3), (f"{TASKS:,} tasks", TASKS)):
+    for name, tasks in (("1 task", 1), ("30 tasks", 30), (f"{TASKS:,} tasks", TASKS)):
         home = home_of(folder, name.replace(" ", "-"), tasks)
         begin(pyz, home)
         works[f"tick, noted, {name}"] = words_of(pyz, home)

@@ -14,12 +14,12 @@ from . import emit, emit_json, work_done
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from typing import Any
 
     from ..core.home import Home
-    from ..core.plan import Setup
+    from ..core.plan import Setup, Unit
     from ..core.schedules import Schedules
     from ..core.ticking import Look, Watcher
 
@@ -61,7 +61,6 @@ def look_and_run(args: Any, mark: str) -> int:
     home = args.open()
     from ..core import mail
     from ..core.plan import check_clock
-    from ..core.ticking import next_of
     from ..wiring import setup_of
 
     check_clock(args.clock.now())
@@ -81,17 +80,32 @@ def look_and_run(args: Any, mark: str) -> int:
             return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
         except BusyError:  # someone else has begun it since
             home.log.debug("tick.busy", "another run was faster; looking again")
-    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
-    following = min(filter(None, (planned, watcher.again_at)), default="never")
+    following = following_of(home, setup, watcher)
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
     is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
     times = (following, mail.next_at(home.store().db, setup))
     leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, times=times)
     if args.json:
-        emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
+        tell_program((), look, following)
     else:
         say_idle(args, look.waits, following)
     return exits.OK
+
+
+def following_of(home: Home, setup: Setup, watcher: Watcher) -> str:
+    """When something is due next; "never" where nothing has a time."""
+    from ..core.ticking import next_of
+
+    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
+    return min(filter(None, (planned, watcher.again_at)), default="never")
+
+
+def tell_program(done: Iterable[Unit], look: Look, following: str) -> None:
+    """--json: what came of each run, what waits, and when something is due next."""
+    from .report import as_json
+
+    next_at = None if following == "never" else following
+    emit_json({"outcomes": [as_json(unit) for unit in done], "waits": look.waits, "next_at": next_at})
 
 
 def leave_note(home: Home, *, mark: str, state: str, now: datetime, times: tuple[str, str]) -> None:
@@ -158,7 +172,14 @@ def watcher_of(home: Home, setup: Setup) -> Watcher:
         held=Living(home, Slots(db), owner="").held(names),
         collect=collect_of(home),
         edited_at=edited(home, setup),
+        origin=origin_of(home),
     )
+
+
+def origin_of(home: Home) -> str:
+    """What tells the tasks of this home from those of another one whose database it shares."""
+    folder = home.settings.home
+    return "" if os.path.dirname(os.path.abspath(home.db_path)) == os.path.abspath(folder) else folder + os.pathsep
 
 
 def readable(home: Home) -> Any:
@@ -175,7 +196,7 @@ def look_of(home: Home, watcher: Watcher) -> Look:
     if look.changes:
         schedules = writable(home, watcher)
         with home.store(write=True).db.atomic():
-            schedules.keep(look.changes)
+            schedules.keep(look.changes, now=iso(watcher.now))
     return look
 
 
@@ -244,7 +265,10 @@ def run(  # noqa: PLR0913 (what a tick knows, by name)
     units = runner_of(home, setup, is_live=is_live).run(look.targets, order, began_at=began_at)
     done = [unit for unit in units if unit.dues or unit.run_id]
     with work_done():
-        if done or args.json:
+        if args.json:
+            after = watcher_of(home, setup)
+            tell_program(done, after.look(), following_of(home, setup, after))
+        elif done:
             report(args, done)
     return code_of(units)
 

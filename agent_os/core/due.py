@@ -25,7 +25,10 @@ NEVER_SEEN = ""
 class Order:
     """What the caller wants: which slots (none named: whatever is due), and whether to do again what is done."""
 
-    __slots__ = ("_is_idle", "enabled_at", "force", "from_step", "key", "keys", "lookback_days", "since", "until")
+    __slots__ = (
+        "_is_idle", "enabled_at", "force", "from_step", "is_of_others", "key", "keys", "lookback_days", "since",
+        "until",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 (each is an option of the command line)
         self,
@@ -39,6 +42,7 @@ class Order:
         from_step: str = "",
         enabled_at: Optional[Mapping[str, str]] = None,
         is_idle: Optional[Callable[[str], bool]] = None,
+        is_of_others: bool = False,
     ) -> None:
         self.since = since
         self.until = until
@@ -50,6 +54,7 @@ class Order:
         # Of a tick: since when each task is looked after; nothing that was due before is. None: asked for by name.
         self.enabled_at = enabled_at
         self._is_idle = is_idle
+        self.is_of_others = is_of_others  # of tasks that others come after: one that never ran has its last slot due
 
     @property
     def is_tick(self) -> bool:
@@ -63,8 +68,8 @@ class Order:
     def of_others(self) -> Order:
         """What the same order wants of the tasks that the ones which were asked for come after."""
         return Order(
-            since=self.since, until=self.until, lookback_days=self.lookback_days,
-            enabled_at=None if self.enabled_at is None else {},
+            since=self.since, until=self.until, lookback_days=self.lookback_days, enabled_at=self.enabled_at,
+            is_of_others=True,
         )  # fmt: skip
 
     @property
@@ -238,10 +243,11 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: O
 def _new_keys(task: Task, known: Known, *, latest: str, order: Order) -> list[str]:
     """The keys after the newest known. For a tick, whatever came since it looks after the task, and nothing before."""
     since = (order.enabled_at or {}).get(task.name, "")
-    if not since:
+    is_known = is_key(task, known.newest)
+    if not since or (order.is_of_others and not is_known):
         return keys_since(task, known.newest, latest)
-    first = add_days(since[:10], -_DAYS_BEFORE) if task.partition else since[:16] + "Z"
-    begin = max(first, known.newest) if is_key(task, known.newest) and known.newest else first
+    first = latest_key(task, from_iso(since)) if task.partition else since[:16] + "Z"
+    begin = max(first, known.newest) if is_known else first
     return [key for key in keys_since(task, begin, latest) if due_at(task, key) > since]
 
 
@@ -361,7 +367,6 @@ def shape_of(task: Task) -> str:
 
 
 _TICK = timedelta(microseconds=1)
-_DAYS_BEFORE = 3  # a day is due after it is over, by a schedule of any hour in any zone not long after
 
 
 def _midnight(day: str) -> datetime:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import lock, machine
 from .desk import Desk
+from .due import due_slots, latest_key
 from .errors import BusyError
 from .plan import Planner, Setup, Unit
 from .retention import tidy_daily
@@ -82,26 +83,43 @@ class Runner:
                     for remark in plan.remarks:
                         self._log.info("plan.remark", remark)
                     return plan
-            self._refuse_overlap(desk, busy, targets, asked)
+            self._refuse_overlap(desk, busy, targets, order=order, asked=asked)
             self._clock.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
-    def _refuse_overlap(self, desk: Desk, busy: Mapping[str, str], targets: Collection[str], asked: set[str]) -> None:
-        """Raise BusyError where the policy of a target says so; else ask whoever has it to end, or just wait."""
+    def _refuse_overlap(
+        self, desk: Desk, busy: Mapping[str, str], targets: Collection[str], *, order: Order, asked: set[str]
+    ) -> None:
+        """Raise BusyError where the policy of a target says so; else ask whoever has it to end, or just wait.
+
+        A tick waits for nobody, but for the end of an older run that it has something newer for: whoever looked at the
+        same time as another would end what that one has just begun.
+        """
         for name in sorted(busy):
             policy = self._setup.tasks[name].overlap if name in targets else "queue"
-            if policy == "skip":
+            is_replaced = policy == "replace" and self._replace(desk, name, busy[name], order=order)
+            if policy == "skip" or (order.is_tick and not is_replaced):
                 holder = lock.holder(self._home.db_path, busy[name])
                 raise BusyError(
                     f"{name} is already running" + (f" ({holder})" if holder else ""),
                     hint="nothing was done; what is due is done by that run, or by the next one",
                 )
-            if policy == "replace" and desk.may_cancel(name, busy[name]):
-                with desk.db.atomic():
-                    desk.ask_to_cancel(name, busy[name])
             if name not in asked:
                 asked.add(name)
                 self._log.info("run.waits", f"{name} is running elsewhere; waiting for it to end", task=name)
+
+    def _replace(self, desk: Desk, name: str, owner: str, *, order: Order) -> bool:
+        """Ask a runner to end its run of a task; for a tick only where a slot is due that nobody has yet."""
+        if not (order.is_tick or desk.may_cancel(name, owner)):
+            return True
+        with desk.db.atomic():
+            task, now = self._setup.tasks[name], self._clock.now()
+            known = desk.slots.known(task, order, latest=latest_key(task, now))
+            dues = due_slots(task, known, now=now, order=order) if order.is_tick else []
+            is_newer = any(not (due.skip or known.status(due.key)) for due in dues)
+            if (is_newer or not order.is_tick) and desk.may_cancel(name, owner):
+                desk.ask_to_cancel(name, owner)
+        return is_newer or not order.is_tick
 
     def _sum_up(self, unit: Unit) -> None:
         """The figures of a collector's span, whoever collected them."""

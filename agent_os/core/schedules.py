@@ -23,16 +23,16 @@ class Schedules:
         """Task -> (its schedule as it was declared, since when it is looked after, the app that declares it)."""
         return {task: tuple(rest) for task, *rest in self._db.all("SELECT task, declared, since, app FROM schedules")}
 
-    def keep(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
-        """Write down (task, declared, since, app), over what was written of another declaration.
+    def keep(self, rows: Iterable[tuple[str, str, str, str]], *, now: str) -> None:
+        """Write down (task, declared, since, app), over what was written of another declaration or in the future.
 
         Of any number of processes that see a new declaration at the same time, the first one's `since` counts.
         """
         self._db.many(
             "INSERT INTO schedules(task, declared, since, app) VALUES (?, ?, ?, ?) ON CONFLICT(task) DO UPDATE SET"
             " declared = excluded.declared, since = excluded.since, app = excluded.app"
-            " WHERE declared <> excluded.declared",
-            list(rows),
+            " WHERE declared <> excluded.declared OR since > ?",
+            [(*row, now) for row in rows],
         )
 
     def forget(self, tasks: Collection[str]) -> None:
@@ -59,11 +59,14 @@ class Schedules:
         return row[0] if row else ""
 
     def runs(self, task: str, *, since: str, until: str) -> list[tuple[str, str, str]]:
-        """The runs of a task that began in a span, `until` included: (status, when it ended, error)."""
+        """The runs of a task that began in a span, `until` included: (status, when it ended, error). None that was
+        asked for days before the span only.
+        """
         return self._db.all(
             "SELECT status, coalesce(finished_at, started_at), coalesce(error, '') FROM runs"
-            " WHERE task = ? AND started_at >= ? AND started_at <= ? ORDER BY started_at",
-            (task, since, until),
+            " WHERE task = ? AND started_at >= ? AND started_at <= ? AND coalesce(window_end, '9') >= ?"
+            " ORDER BY started_at",
+            (task, since, until, since[:10]),
         )
 
     def next_message_at(self) -> Optional[str]:

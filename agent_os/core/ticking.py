@@ -48,6 +48,7 @@ class Watcher:
     """Looks over all tasks at one instant. `held`: tasks that another runner has.
 
     `edited_at`: when agent_os.ini (`""`) and each app that is loaded were written; `""` where nobody knows.
+    `origin`: what stands before the app in the rows of a home that shares the database of another one.
     """
 
     def __init__(  # noqa: PLR0913 (all that is known, by name)
@@ -60,6 +61,7 @@ class Watcher:
         held: Collection[str],
         collect: str = COLLECT,
         edited_at: Mapping[str, str],
+        origin: str = "",
     ) -> None:
         self._setup = setup
         self._schedules = schedules
@@ -68,9 +70,11 @@ class Watcher:
         self._disabled = disabled
         self._held = held
         self._edited_at = edited_at
+        self._origin = origin
         self._collect_since = collects_since(collect, now)
         self._unresolved: Mapping[str, Mapping[str, Unresolved]] = {}
         self._newest: dict[str, str] = {}
+        self._with_new: set[str] = set()  # tasks with a slot to be run that nobody has written down
         self.again_at = ""  # when the first collector that has failed is tried again
 
     def look(self) -> Look:
@@ -86,7 +90,7 @@ class Watcher:
             if not why:
                 continue
             busy = sorted({each.name for each in closure(self._setup.tasks, [task.name])} & set(self._held))
-            if busy and not (task.overlap == "replace" and busy == [task.name]):
+            if busy and not (task.overlap == "replace" and busy == [task.name] and task.name in self._with_new):
                 look.waits[task.name] = f"{busy[0]} is running"
             elif why == "due":
                 look.targets.append(task.name)
@@ -114,15 +118,16 @@ class Watcher:
                 continue
             declared = declaration_of(task)
             was = before.get(task.name)
-            if was and was[0] == declared:
+            if was and was[0] == declared and was[1] <= self._at:
                 look.enabled_at[task.name] = was[1]
                 continue
             since = self._since(task, was)
             look.enabled_at[task.name] = since
-            look.changes.append((task.name, declared, since, task.app))
+            look.changes.append((task.name, declared, since, self._origin + task.app))
         on = {task.name for task in mine}
+        ours = {self._origin + app for app in self._edited_at}
         for name, (declared, since, app) in before.items():
-            if name not in on and app in self._edited_at and not declared.startswith(OFF):
+            if name not in on and app in ours and not declared.startswith(OFF):
                 off_since = since if declared.endswith(DAYS) else self._at
                 look.changes.append((name, OFF + declared, off_since, app))
 
@@ -130,11 +135,13 @@ class Watcher:
         """Since when a declaration counts that was not seen before.
 
         Days are the same days whatever hour they are done at. A task that was run by name goes on where it is. Else it
-        counts from now, or from when the file was written, if that was just before.
+        counts from now, or from when the file was written, if that was just before. What lies in the future was written
+        by a clock that was ahead, and says nothing.
         """
-        if was and task.partition and was[0].endswith(DAYS):
+        is_wrong = bool(was and was[1] > self._at)
+        if was and not is_wrong and task.partition and was[0].endswith(DAYS):
             return was[1]
-        if not was and self._newest_of(task):
+        if (not was or (is_wrong and task.partition)) and self._newest_of(task):
             return ""
         edited_at = self._edited_at.get(task.app, "")
         is_news = edited_at and (not was or was[1] < edited_at)
@@ -150,18 +157,26 @@ class Watcher:
         known = Known(self._newest_of(task), {key: self._seen(task, *slot[:3]) for key, slot in unresolved.items()})
         order = Order(enabled_at=look.enabled_at)
         dues = due_slots(task, known, now=self.now, order=order)
+        if any(not (due.skip or due.key in unresolved) for due in dues):
+            self._with_new.add(task.name)
         waiting = {due.key: unresolved[due.key] for due in dues if due.key in unresolved and not due.skip}
         if len(waiting) < len(dues) or any(slot[1] for slot in waiting.values()):
             return "due"  # something new, or something that was cut short
         if not dues:
             return ""
-        parked = [slot for slot in waiting.values() if slot[3].startswith("the limit ")]
-        if len(parked) == len(waiting) and all(self._is_recent(slot[4], ASK_LIMIT_SECONDS) for slot in parked):
-            return parked[0][3]
-        for name in task.after:
-            if name not in look.targets and not self._is_settled_now(self._setup.tasks[name], waiting):
-                return f"{name}, which it comes after, has not succeeded"
-        return "due"
+        if all(self._is_parked(slot) for slot in waiting.values()):
+            return min(slot[3] for slot in waiting.values())
+        held_up_by = self._held_up_by(task, look, waiting)
+        return f"{held_up_by}, which it comes after, has not succeeded" if held_up_by else "due"
+
+    def _is_parked(self, slot: Unresolved) -> bool:
+        """Whether a limit has said no to a slot, a short while ago."""
+        return slot[3].startswith("the limit ") and self._is_recent(slot[4], ASK_LIMIT_SECONDS)
+
+    def _held_up_by(self, task: Task, look: Look, waiting: Collection[str]) -> str:
+        """What has to succeed before these slots of a task have their turn; `""` where nothing has to."""
+        names = (name for name in task.after if name not in look.targets)
+        return next((name for name in names if not self._is_settled_now(name, look, waiting)), "")
 
     def _seen(self, task: Task, status: str, tries: int, at: str) -> tuple[str, int, str]:
         """A slot as the next run will find it: one that is running, but nobody's, was cut short."""
@@ -184,14 +199,23 @@ class Watcher:
         self.again_at = min(again_at, self.again_at or again_at)
         return False
 
-    def _is_settled_now(self, task: Task, waiting: Mapping[str, Unresolved]) -> bool:
-        """Whether what a waiting task comes after is done, so that it may have its turn."""
+    def _is_settled_now(self, name: str, look: Look, waiting: Collection[str]) -> bool:
+        """Whether what a waiting task comes after is done, so that it may have its turn.
+
+        What has no time of its own is done with what comes after it, and by nobody else: only a failure is in the way.
+        An old slot that failed is in the way only where it will be tried again.
+        """
+        task = self._setup.tasks[name]
         if task.kind == "collector":
             runs = self._schedules.runs(task.name, since="", until=self._at)
             return task.name in self._disabled or not runs or runs[-1][0] != "failed"
         unresolved = self._unresolved.get(task.name, {})
-        newest = self._newest_of(task) if has_time(task) else ""
-        return newest not in unresolved and not any(key in unresolved for key in waiting)
+        wanted = [unresolved[key] for key in waiting if key in unresolved]
+        if not has_time(task):
+            is_in_the_way = any(slot[0] == "failed" or self._is_parked(slot) for slot in wanted)
+            return not wanted or not (is_in_the_way or self._held_up_by(task, look, waiting))
+        is_tried_again = task.partition or task.catch_up == "all"
+        return self._newest_of(task) not in unresolved and not (wanted and is_tried_again)
 
     def _newest_of(self, task: Task) -> str:
         if task.name not in self._newest:
