@@ -87,6 +87,24 @@ def test_what_was_missed_is_resolved_by_the_policy_of_the_task(
     assert slots(home) == [(f"2026-11-22T{10 + n}:00Z", status) for n, status in enumerate(expected)]
 
 
+def test_what_a_tick_will_do_is_missing_before_it_comes(home: AppHome) -> None:
+    """A machine that was off from the first slot on: `gaps` says what `watch` says, and nothing after the tick."""
+    declare(home, HOURLY + "catch_up = all\n[task:daily]\ncommand = true\npartition = day\n")
+    tick(home)
+    assert home.json("gaps", "--task", "hourly", app=False) == []
+    hours(home, 16)
+
+    def gaps(task: str) -> list[tuple[str, str, str]]:
+        found = home.json("gaps", "--task", task, app=False)
+        return [(each["since"], each["last"], each["reason"]) for each in found]
+
+    why = "not run yet (off or asleep); the next run does it"
+    assert gaps("hourly") == [("2026-11-22T10:00Z", "2026-11-23T01:00Z", why)]
+    assert gaps("daily") == [("2026-11-22", "2026-11-22", why)]
+    tick(home)
+    assert gaps("hourly") == gaps("daily") == []
+
+
 def test_what_is_left_out_says_why(home: AppHome) -> None:
     """A row for each slot that was skipped, with the reason."""
     declare(home, HOURLY)

@@ -118,7 +118,11 @@ class Cron:
 
     def status(self, ident: str) -> Standing:
         """The block. cron says neither when it has run something nor what came of it."""
-        _, there, _ = without_block(self._read(), ident)
+        crontab = self._read()
+        try:
+            _, there, _ = without_block(crontab, ident)
+        except ConfigError as error:  # cron itself does not look at the marks: what is there may well be at work
+            return Standing(is_installed=True, problems=(f"{error.message}; remove them and what is between them",))
         if not there:
             return Standing(is_installed=False)
         problems = () if self._has_daemon() else ("no cron daemon is at work on this machine",)
