@@ -410,7 +410,7 @@ def test_what_cannot_be_asked_any_more_is_not_called_removed(desk: Desk) -> None
 
 
 def test_a_block_with_half_its_marks_is_not_called_absent(desk: Desk) -> None:
-    """Its lines are still at work, though nobody remembers it: `status` says so, and `remove` does not say "nothing"."""
+    """Its lines may be at work though nobody remembers them: `status` says so, and `remove` is refused."""
     desk.have("cron")
     desk.schedule("install")
     whole = desk.system.crontab

@@ -359,6 +359,16 @@ def test_a_tick_for_programs_says_what_is_next(home: AppHome) -> None:
     }
 
 
+def test_a_tick_that_did_something_says_what_is_next_too(home: AppHome) -> None:
+    """The keys are the same, whether something was due or not."""
+    declare(home, HOURLY)
+    tick(home)
+    hours(home, 1)
+    told = json.loads(home.run("tick", "--json", app=False).out)
+    assert [(each["slot"], each["status"]) for each in told["outcomes"]] == [("2026-11-22T10:00Z", "success")]
+    assert (told["waits"], told["next_at"]) == ({}, "2026-11-22T11:00:00.000Z")
+
+
 # --- the note that nothing is due -------------------------------------------------------------------------------------
 
 NOW = "2026-11-22T09:00:00.000Z"

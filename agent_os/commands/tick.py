@@ -60,7 +60,6 @@ def look_and_run(args: Any, mark: str) -> int:
     began_at = iso(args.clock.now())
     home = args.open()
     from ..core.plan import check_clock
-    from ..core.ticking import next_of
     from ..wiring import setup_of
 
     check_clock(args.clock.now())
@@ -80,16 +79,28 @@ def look_and_run(args: Any, mark: str) -> int:
             return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
         except BusyError:  # someone else has begun it since
             home.log.debug("tick.busy", "another run was faster; looking again")
-    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
-    following = min(filter(None, (planned, watcher.again_at)), default="never")
+    following = following_of(home, setup, watcher)
     apps = {task.app for task in setup.tasks.values()} - {"", *archive.bundled_apps()}
     is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
     leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, following=following)
     if args.json:
-        emit_json({"outcomes": [], "waits": look.waits, "next_at": None if following == "never" else following})
+        emit_json(as_json([], look.waits, following))
     else:
         say_idle(args, look.waits, following)
     return exits.OK
+
+
+def following_of(home: Home, setup: Setup, watcher: Watcher) -> str:
+    """When something is due next, after a watcher has looked; "never" where no task has a time of its own."""
+    from ..core.ticking import next_of
+
+    planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
+    return min(filter(None, (planned, watcher.again_at)), default="never")
+
+
+def as_json(outcomes: list[dict[str, Any]], waits: Mapping[str, str], following: str) -> dict[str, Any]:
+    """What a tick says to programs, whether something was due or not."""
+    return {"outcomes": outcomes, "waits": waits, "next_at": None if following == "never" else following}
 
 
 def leave_note(home: Home, *, mark: str, state: str, now: datetime, following: str) -> None:
@@ -251,7 +262,7 @@ def run(  # noqa: PLR0913 (what a tick knows, by name)
     """Run what is due. BusyError where another run has begun it in between."""
     from ..core.due import Order
     from ..wiring import runner_of
-    from .report import report
+    from . import report
     from .run import code_of, lookback_days
 
     order = Order(enabled_at=look.enabled_at, is_idle=watcher.is_idle, lookback_days=lookback_days(home))
@@ -260,8 +271,13 @@ def run(  # noqa: PLR0913 (what a tick knows, by name)
     units = runner_of(home, setup, is_live=is_live).run(look.targets, order, began_at=began_at)
     done = [unit for unit in units if unit.dues or unit.run_id]
     with work_done():
-        if done or args.json:
-            report(args, done)
+        if args.json:
+            after = watcher_of(home, setup)
+            after.look()  # a collector that has failed is tried again sooner
+            outcomes = [report.as_json(unit) for unit in done]
+            emit_json(as_json(outcomes, look.waits, following_of(home, setup, after)))
+        elif done:
+            report.report(args, done)
     return code_of(units)
 
 
