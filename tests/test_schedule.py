@@ -421,6 +421,21 @@ def test_what_cannot_be_asked_any_more_is_not_called_removed(desk: Desk) -> None
     assert "cannot be asked" in desk.schedule("status", code=3)["problems"][0]
 
 
+def test_a_block_with_half_its_marks_is_not_called_absent(desk: Desk) -> None:
+    """Its lines may be at work though nobody remembers them: `status` says so, and `remove` is refused."""
+    desk.have("cron")
+    desk.schedule("install")
+    whole = desk.system.crontab
+    desk.schedule("remove")
+    half = b"".join(line for line in whole.splitlines(keepends=True) if not line.startswith(b"# END"))
+    (desk.system.state / "crontab").write_bytes(half)
+    told = desk.schedule("status", code=1)
+    assert told["installed"] is True
+    assert "are not a pair" in told["problems"][0]
+    assert "are not a pair" in desk.schedule("remove", code=3)
+    assert desk.system.crontab == half
+
+
 # --- the crontab belongs to its user ----------------------------------------------------------------------------------
 
 

@@ -87,6 +87,24 @@ def test_what_was_missed_is_resolved_by_the_policy_of_the_task(
     assert slots(home) == [(f"2026-11-22T{10 + n}:00Z", status) for n, status in enumerate(expected)]
 
 
+def test_what_a_tick_will_do_is_missing_before_it_comes(home: AppHome) -> None:
+    """A machine that was off from the first slot on: `gaps` says what `watch` says, and nothing after the tick."""
+    declare(home, HOURLY + "catch_up = all\n[task:daily]\ncommand = true\npartition = day\n")
+    tick(home)
+    assert home.json("gaps", "--task", "hourly", app=False) == []
+    hours(home, 16)
+
+    def gaps(task: str) -> list[tuple[str, str, str]]:
+        found = home.json("gaps", "--task", task, app=False)
+        return [(each["since"], each["last"], each["reason"]) for each in found]
+
+    why = "not run yet (off or asleep); the next run does it"
+    assert gaps("hourly") == [("2026-11-22T10:00Z", "2026-11-23T01:00Z", why)]
+    assert gaps("daily") == [("2026-11-22", "2026-11-22", why)]
+    tick(home)
+    assert gaps("hourly") == gaps("daily") == []
+
+
 def test_what_is_left_out_says_why(home: AppHome) -> None:
     """A row for each slot that was skipped, with the reason."""
     declare(home, HOURLY)
@@ -253,6 +271,13 @@ def test_a_folder_with_nothing_to_look_after_stays_as_it_is(home: AppHome) -> No
     assert not (home.folder / "agent_os.db").exists()
 
 
+@pytest.mark.parametrize(("schedule", "is_taken"), [("every 1h", True), ("every 30m", False), ("0 6,7 * * *", True)])
+def test_jitter_is_shorter_than_the_time_between_two_slots(home: AppHome, schedule: str, is_taken: bool) -> None:
+    """Else a slot would still wait when the next is due, and a tick that ends early would never run any."""
+    declare(home, HOURLY.replace("0 * * * *", schedule) + "jitter = 45m\n")
+    assert home.run("tick", app=False).code == (0 if is_taken else 3)
+
+
 # --- collectors -------------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +364,16 @@ def test_a_tick_for_programs_says_what_is_next(home: AppHome) -> None:
         "waits": {},
         "next_at": "2026-11-22T10:00:00.000Z",
     }
+
+
+def test_a_tick_that_did_something_says_what_is_next_too(home: AppHome) -> None:
+    """The keys are the same, whether something was due or not."""
+    declare(home, HOURLY)
+    tick(home)
+    hours(home, 1)
+    told = json.loads(home.run("tick", "--json", app=False).out)
+    assert [(each["slot"], each["status"]) for each in told["outcomes"]] == [("2026-11-22T10:00Z", "success")]
+    assert (told["waits"], told["next_at"]) == ({}, "2026-11-22T11:00:00.000Z")
 
 
 # --- the note that nothing is due -------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
     from ..core import lock
     from ..core.days import CATCH_UP_DAYS, add_days
     from ..core.holes import holes_of, holes_of_collector
+    from ..core.schedules import Schedules
     from ..core.survey import Survey
 
     store = home.store()
@@ -94,7 +95,10 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
         )  # fmt: skip
     missing = [name for name in task.needs if not home.settings.get(name)]
     disabled = f"disabled: {missing[0]} is not set" if missing else ""
-    return holes_of(task, rows, order=order, now=home.clock.now(), disabled=disabled, is_alive=is_alive)
+    _, enabled_at, _ = Schedules(store.db).all().get(task.name, ("", "", ""))
+    return holes_of(
+        task, rows, order=order, now=home.clock.now(), disabled=disabled, is_alive=is_alive, enabled_at=enabled_at
+    )
 
 
 def as_json(task: Task, hole: Hole, *, today: str) -> dict[str, Any]:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from ..schedulers.programs import Machine
 
 WORDS = ("install", "remove", "status", "show", "import")
-USAGE = """agent_os.pyz schedule install [--every 15m | --at 06:00,18:00] [--backend NAME] [--dry-run]
-       agent_os.pyz schedule remove [--dry-run]
+USAGE = """agent_os.pyz schedule install [--every 15m | --at 06:00,18:00]
+                                     [--backend NAME] [--dry-run]
+       agent_os.pyz schedule remove [--backend NAME] [--dry-run]
        agent_os.pyz schedule status [--json]
-       agent_os.pyz schedule show [--every ... | --at ...] [--backend NAME]
-       agent_os.pyz schedule import crontab|systemd|launchd [--file FILE] [--all] [--take-over]"""
+       agent_os.pyz schedule show [--every ... | --at ...]
+                                  [--backend NAME]
+       agent_os.pyz schedule import crontab|systemd|launchd
+                [--file FILE | --take-over [--dry-run]] [--all]"""
 CODES = """Exit codes of `schedule status`: 0 installed and in order; 1 installed, but it is broken, late, or
 not what would be installed today; 3 not installed."""
 # Which options a word takes, of those that not all of them do.

@@ -211,7 +211,7 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: O
     has failed before the next slot is due: whoever wants that says `retries`.
     """
     mine = {key: slot for key, slot in known.slots.items() if key <= latest and is_key(task, key)}
-    fresh = [key for key in _new_keys(task, known, latest=latest, order=order) if not known.status(key)]
+    fresh = [key for key in new_keys(task, known, latest=latest, order=order) if not known.status(key)]
     begun = [key for key, (status, tries, _) in mine.items() if status == "due" and tries]
     waiting = [key for key, (status, tries, _) in mine.items() if status == "due" and not tries]
     failed = [key for key, (status, _, _) in mine.items() if status == "failed"]
@@ -240,7 +240,7 @@ def _by_policy(task: Task, known: Known, *, latest: str, now: datetime, order: O
     return found
 
 
-def _new_keys(task: Task, known: Known, *, latest: str, order: Order) -> list[str]:
+def new_keys(task: Task, known: Known, *, latest: str, order: Order) -> list[str]:
     """The keys after the newest known. For a tick, whatever came since it looks after the task, and nothing before."""
     since = (order.enabled_at or {}).get(task.name, "")
     is_known = is_key(task, known.newest)

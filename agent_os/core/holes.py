@@ -1,11 +1,12 @@
 """What is missing of a task, and why: pure. Its slots, what it declares and the time go in; holes come out.
 
-A slot that was never due is no hole: none before the first that a run ever saw, none whose time has not come.
+A slot that was never due is no hole: none before the first that a run ever saw
+(or a tick looked out for), none whose time has not come.
 """
 
 from __future__ import annotations
 
-from .due import MOST_CAUGHT_UP, Order, is_key, keys_in, keys_since, latest_key
+from .due import MOST_CAUGHT_UP, Known, Order, is_key, keys_in, keys_since, latest_key, new_keys
 from .text import plural
 
 TYPE_CHECKING = False
@@ -71,17 +72,23 @@ def holes_of(  # noqa: PLR0913 (what is known, all by name)
     now: datetime,
     disabled: str,
     is_alive: Callable[[str], bool],
+    enabled_at: str = "",
 ) -> list[Hole]:
-    """The holes of a task with days or a schedule. Left out on purpose: only within the look-back, or the order."""
+    """The holes of a task with days or a schedule. Left out on purpose: only within the look-back, or the order.
+
+    `enabled_at`: since when `tick` looks after it. Until its first slot is seen, that is where what is due begins.
+    """
     mine = {key: row for key, row in rows.items() if is_key(task, key)}
-    if not mine:
-        return []
     latest = latest_key(task, now)
-    first, newest = min(mine), max((key for key in mine if key <= latest), default="")
+    of_a_tick = Order(enabled_at={task.name: enabled_at})
+    new = new_keys(task, Known(), latest=latest, order=of_a_tick) if enabled_at and not mine else []
+    if not mine and not new:
+        return []
+    first, newest = min(mine or new), max((key for key in mine if key <= latest), default="")
     span = order.span(today=now.date().isoformat(), first=None)
     since = first[:10] if order.is_open else max(span.start, first[:10])
     keys = keys_in(task, Order(since=since, until=order.until), latest)
-    fresh = set(keys_since(task, newest, latest))
+    fresh = set(new or keys_since(task, newest, latest))
 
     def reason(key: str) -> str:
         row = mine.get(key)

@@ -25,6 +25,7 @@ LONGEST_NAME = 64
 MOST_RETRIES = 100
 LONGEST_SECONDS = 366 * 86_400.0
 BACKOFF_SECONDS = 10.0  # before the first retry; doubled for each one after it
+_FEW = 25  # instants of a schedule that show its rhythm: more than a day of hours
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -120,6 +121,8 @@ class Task:
         self.ping = self._text("ping", given.get("ping", ""))
         if self.jitter_seconds and self.is_adhoc:
             self.fault("jitter means nothing without a schedule or a partition")
+        if self.jitter_seconds and self.schedule and self.jitter_seconds >= _shortest_pause(self.schedule):
+            self.fault("jitter is as long as the shortest time between two slots, or longer: each would meet the next")
         if self.period_seconds and self.schedule:
             self.fault("period and schedule exclude each other: the schedule says how often it is due")
 
@@ -181,6 +184,19 @@ class Task:
             return value.strip()
         self.fault(f"{option} is {_shown(value)}; give a name")
         return ""
+
+
+def _shortest_pause(schedule: Schedule) -> float:
+    """The least seconds between two instants of a schedule, of the first few from some day on."""
+    from datetime import datetime, timedelta, timezone
+
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    found = []
+    for _ in range(_FEW):
+        following = schedule.next(moment)
+        found.append(following - moment)
+        moment = following
+    return max(timedelta(minutes=1), min(found[1:])).total_seconds()
 
 
 def is_name(text: object) -> bool:
