@@ -1095,3 +1095,26 @@ def test_the_real_crontab_takes_the_block_and_gives_it_back(desk: Desk, monkeypa
     desk.schedule("remove")
     after = subprocess.run(["crontab", "-l"], capture_output=True, check=False)
     assert (after.returncode, after.stdout) == (before.returncode, before.stdout)
+
+
+@each_backend
+def test_a_dry_run_says_what_any_scheduler_would_be_told(desk: Desk, backend: str) -> None:
+    """Also one that this machine has not: it is printed, and said that it cannot be used here."""
+    said = desk.schedule("install", "--backend", backend, "--dry-run", "--at", "06:00")
+    (first, *_) = said["texts"].values()
+    assert str(desk.folder) in first
+    assert any(note.startswith(f"{backend} cannot be used here: ") for note in said["notes"])
+
+
+def test_tasks_that_are_due_more_often_than_it_is_looked_are_named(desk: Desk) -> None:
+    """Every five minutes, looked every quarter of an hour: two of three slots would only be caught up."""
+    desk.have("cron")
+    often = (
+        "[task:often]\ncommand = true\nschedule = */5 * * * *\n[task:daily]\ncommand = true\nschedule = daily 06:00\n"
+    )
+    (desk.folder / "agent_os.ini").write_text(often, encoding="utf-8")
+    told = "due more often than it is looked: often; with a smaller --every no slot is missed"
+    assert told in desk.schedule("install", "--backend", "cron", "--dry-run")["notes"]
+    assert told not in desk.schedule("install", "--backend", "cron", "--dry-run", "--every", "5m")["notes"]
+    both = desk.schedule("install", "--backend", "cron", "--dry-run", "--at", "06:00,18:00")["notes"]
+    assert told in both

@@ -91,7 +91,9 @@ def install(args: Any) -> int:
     backend = chosen.backend_of(args, machine, memory)
     trigger = chosen.trigger_of(home, args, memory, backend=backend.name)
     chosen.refuse_unfit(trigger, backend=backend.name)
-    notes = [*chosen.warnings(home, trigger), *backend.remarks(trigger)]
+    why_not = backend.why_not() if args.dry_run else ""
+    told = [f"{backend.name} cannot be used here: {why_not}"] if why_not else backend.remarks(trigger)
+    notes = [*chosen.warnings(home, trigger), *chosen.too_seldom(setup, trigger), *told]
     if args.dry_run:
         return _show_plan(args, backend, trigger, notes)
     home.store(write=True)
@@ -128,7 +130,7 @@ def _say_installed(args: Any, name: str, trigger: Trigger, *, removed: Sequence[
             }
         )  # fmt: skip
     else:
-        emit(f"installed with {name}, {trigger.words}: {trigger.ident}; next at {next_at}")
+        emit(f"installed with {name}, {trigger.words}: {trigger.ident}; next at {chosen.minute(next_at)}")
         _say_rest([f"removed: {line}" for line in removed], notes)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..core.clock import Clock
     from ..core.home import Home
+    from ..core.plan import Setup
     from ..schedulers import Scheduler, Standing, Trigger
     from ..schedulers.programs import Machine
 
@@ -85,6 +86,8 @@ def backend_of(args: Any, machine: Machine, memory: Mapping[str, Any]) -> Schedu
     """The scheduler that is asked for, else the one chosen before, else the best there is. Raises ConfigError."""
     from ..schedulers import BACKENDS, scheduler, usable
 
+    if args.backend and args.dry_run:  # what it would be can be said on any machine
+        return scheduler(args.backend, machine)
     before = memory.get("backend", "")
     if not args.backend and before in BACKENDS and not scheduler(before, machine).why_not():
         return scheduler(before, machine)
@@ -110,6 +113,23 @@ def trigger_of(home: Home, args: Any, memory: Mapping[str, Any], *, backend: str
     command, where = command_of(home, backend=backend)
     log, ident = os.path.join(folder, LOG), ident_of(home, memory)
     return Trigger(ident, folder, command, where or folder, log, at=at, every_seconds=every)
+
+
+def minute(instant: str) -> str:
+    """An instant for people; `""` stays `""`."""
+    return instant and instant[:16] + "Z"
+
+
+def too_seldom(setup: Setup, trigger: Trigger) -> list[str]:
+    """A word about tasks that are due more often than it is looked."""
+    from ..core.spec import shortest_pause
+
+    pause = trigger.every_seconds or 86_400 / len(trigger.at)
+    names = [each.name for each in setup.tasks.values() if each.schedule and shortest_pause(each.schedule) < pause]
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"due more often than it is looked: {', '.join(names[:3])}{more}; with a smaller --every no slot is missed"]
 
 
 def trigger_remembered(home: Home, memory: Mapping[str, Any]) -> Trigger:

@@ -121,7 +121,7 @@ class Task:
         self.ping = self._text("ping", given.get("ping", ""))
         if self.jitter_seconds and self.is_adhoc:
             self.fault("jitter means nothing without a schedule or a partition")
-        if self.jitter_seconds and self.schedule and self.jitter_seconds >= _shortest_pause(self.schedule):
+        if self.jitter_seconds and self.schedule and self.jitter_seconds >= shortest_pause(self.schedule):
             self.fault("jitter is as long as the shortest time between two slots, or longer: each would meet the next")
         if self.period_seconds and self.schedule:
             self.fault("period and schedule exclude each other: the schedule says how often it is due")
@@ -186,7 +186,7 @@ class Task:
         return ""
 
 
-def _shortest_pause(schedule: Schedule) -> float:
+def shortest_pause(schedule: Schedule) -> float:
     """The least seconds between two instants of a schedule, of the first few from some day on."""
     from datetime import datetime, timedelta, timezone
 
