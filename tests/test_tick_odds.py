@@ -232,6 +232,7 @@ def test_of_two_ticks_the_later_neither_ends_nor_awaits_what_the_earlier_has_beg
             runner_of(opened, setup_of(opened), is_live=False).run(["hourly"], order, began_at=at)
         assert home.rows("SELECT cancel_at FROM runs WHERE id = 'r1'") == [(None,)]
     finally:
+        opened.close()
         lock.release()
         db.close()
 
