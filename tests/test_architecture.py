@@ -23,9 +23,9 @@ RANKS = (
     "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
     " sheet signals strict_json",
     "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
-    "cells config due log_reading log_store opening prices retry seals",
+    "cells config due log_reading log_store opening prices retry schedules seals",
     "chronicle export headings http_answer http_connector ini journal lateness ledger line_store logbook pings"
-    " price_facts repricing retention schedules slots store survey",
+    " price_facts repricing retention slots store survey",
     "audit_chain batch_store figures http_client paging ping_book price_import price_store provenance",
     "audit home imports price_book",
     "app_values collector posting",

@@ -15,7 +15,7 @@ from world import World
 from agent_os.commands.watch import named
 from agent_os.core.clock import Clock
 from agent_os.core.days import add_days
-from agent_os.core.lateness import Known, has_time, judge, suspicions
+from agent_os.core.lateness import Known, is_watched, judge, suspicions
 from agent_os.core.spec import Task
 from agent_os.sandbox.server import Sandbox
 
@@ -165,7 +165,7 @@ def test_a_grace_that_is_asked_for_stands_in_place_of_the_task_s_own():
 )  # fmt: skip
 def test_only_what_has_a_time_or_a_period_is_watched(options, kind, expected):
     """What is due when it is asked for is never late."""
-    assert has_time(task_of(kind, **options)) is expected
+    assert is_watched(task_of(kind, **options)) is expected
 
 
 @given(minutes=st.integers(0, 60 * 24 * 30), more=st.integers(0, 10_000))

@@ -93,8 +93,7 @@ def holes(task: Task, setup: Setup, home: Home, order: Order) -> list[Hole]:
             collector, rows, reads=reads, span=span, today=today,
             reach=add_days(today, -CATCH_UP_DAYS), is_alive=is_alive,
         )  # fmt: skip
-    missing = [name for name in task.needs if not home.settings.get(name)]
-    disabled = f"disabled: {missing[0]} is not set" if missing else ""
+    disabled = setup.disabled(task, home.settings)
     _, enabled_at, _ = Schedules(store.db).all().get(task.name, ("", "", ""))
     return holes_of(
         task, rows, order=order, now=home.clock.now(), disabled=disabled, is_alive=is_alive, enabled_at=enabled_at

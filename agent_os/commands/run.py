@@ -133,15 +133,11 @@ def of_slot(order: Order, targets: Sequence[str], setup: Setup, *, now: datetime
 def is_slot(task: Task, key: str) -> bool:
     """Whether a task with days or a schedule, or a collector, has a slot of this key, past or to come."""
     from ..core.cron import moment_of
-    from ..core.due import is_day
+    from ..core.due import is_day, is_key
 
-    if task.partition or task.kind == "collector" or not task.schedule:
+    if task.partition or not task.schedule:
         return is_day(key)
-    try:
-        moment = moment_of(key)
-    except ValueError:
-        return False
-    return bool(task.schedule.latest(moment) == moment)
+    return is_key(task, key) and task.schedule.latest(moment_of(key)) == moment_of(key)
 
 
 def order_of(args: Arguments, home: Home) -> Order:
@@ -176,13 +172,11 @@ def refuse_disabled(targets: Sequence[str], setup: Setup, home: Home) -> None:
     for name in targets:
         task = setup.tasks[name]
         collector = setup.collectors.get(name)
-        missing = [need for need in task.needs if not home.settings.get(need)]
-        reason = collector.disabled if collector else f"disabled: {missing[0]} is not set" if missing else ""
+        reason = setup.disabled(task, home.settings)
         if not reason:
             return
-        reasons.append(
-            (collector.name if collector else name, reason, _missing(collector) if collector else missing[0])
-        )
+        wanted = _missing(collector) if collector else next(need for need in task.needs if not home.settings.get(need))
+        reasons.append((collector.name if collector else name, reason, wanted))
     is_about_all = len(targets) > 1 and set(targets) <= set(setup.collectors)
     if _was_read(setup.collectors if is_about_all else targets, setup, home):
         return  # a log that is empty now: there is nothing new, and nothing wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
+from ..core.clock import minute
 from . import emit, emit_json, schedule_import, work_done
 
 TYPE_CHECKING = False
@@ -130,7 +131,7 @@ def _say_installed(args: Any, name: str, trigger: Trigger, *, removed: Sequence[
             }
         )  # fmt: skip
     else:
-        emit(f"installed with {name}, {trigger.words}: {trigger.ident}; next at {chosen.minute(next_at)}")
+        emit(f"installed with {name}, {trigger.words}: {trigger.ident}; next at {minute(next_at)}")
         _say_rest([f"removed: {line}" for line in removed], notes)
 
 

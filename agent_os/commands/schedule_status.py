@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import exits
+from ..core.clock import minute
 from . import emit, emit_json
 from . import schedule_trigger as chosen
 
@@ -143,15 +144,15 @@ def _notes(home: Home, memory: Mapping[str, Any], backend: Scheduler) -> list[st
 def _show(told: Mapping[str, Any], trigger: Optional[Trigger]) -> None:
     """The same for people."""
     emit(f"installed   with {told['backend']}{f', {trigger.words}' if trigger else ''}: {told['id']}")
-    emit(f"next        {chosen.minute(told['next_at']) or 'not known'}")
+    emit(f"next        {minute(told['next_at']) or 'not known'}")
     ended = "" if told["last_exit"] is None else f", ended with {told['last_exit']}"
-    emit(f"last        {chosen.minute(told['last_at']) or told['backend'] + ' does not say'}{ended}")
+    emit(f"last        {minute(told['last_at']) or told['backend'] + ' does not say'}{ended}")
     slot = told["last_slot"]
     emit(
         "last slot   "
-        + (f"{slot['task']} {slot['key']}: {slot['status']}, {chosen.minute(slot['changed_at'])}" if slot else "none")
+        + (f"{slot['task']} {slot['key']}: {slot['status']}, {minute(slot['changed_at'])}" if slot else "none")
     )
-    emit(f"last sign   {chosen.minute(told['last_sign_at']) or 'none'}" + _lateness(told))
+    emit(f"last sign   {minute(told['last_sign_at']) or 'none'}" + _lateness(told))
     emit(f"differs     {'yes' if told['differs'] else 'no'}")
     for line in told["difference"]:
         emit(f"            {line}")

@@ -115,11 +115,6 @@ def trigger_of(home: Home, args: Any, memory: Mapping[str, Any], *, backend: str
     return Trigger(ident, folder, command, where or folder, log, at=at, every_seconds=every)
 
 
-def minute(instant: str) -> str:
-    """An instant for people; `""` stays `""`."""
-    return instant and instant[:16] + "Z"
-
-
 def too_seldom(setup: Setup, trigger: Trigger) -> list[str]:
     """A word about tasks that are due more often than it is looked."""
     from ..core.spec import shortest_pause

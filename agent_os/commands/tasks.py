@@ -63,7 +63,4 @@ def when(task: Task) -> str:
 def state(task: Task, setup: Setup, home: Home) -> str:
     """Whether a task can run, and what keeps it from it."""
     collector = setup.collectors.get(task.name)
-    if collector:
-        return collector.disabled or f"ready, {collector.found}"
-    missing = [name for name in task.needs if not home.settings.get(name)]
-    return f"disabled: {missing[0]} is not set" if missing else "ready"
+    return setup.disabled(task, home.settings) or (f"ready, {collector.found}" if collector else "ready")

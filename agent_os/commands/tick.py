@@ -7,7 +7,7 @@ import sys
 
 from .. import exits
 from ..core import archive, config, idle
-from ..core.clock import iso
+from ..core.clock import iso, minute
 from ..core.errors import BusyError, ConfigError
 from . import emit, emit_json, work_done
 
@@ -212,12 +212,8 @@ def writable(home: Home, watcher: Watcher) -> Schedules:
 
 def disabled_of(home: Home, setup: Setup) -> dict[str, str]:
     """Tasks that cannot run, and why."""
-    found = {name: each.disabled for name, each in setup.collectors.items() if each.disabled}
-    for task in setup.tasks.values():
-        missing = [name for name in task.needs if task.kind != "collector" and not home.settings.get(name)]
-        if missing:
-            found[task.name] = f"disabled: {missing[0]} is not set"
-    return found
+    found = {name: setup.disabled(task, home.settings) for name, task in setup.tasks.items()}
+    return {name: reason for name, reason in found.items() if reason}
 
 
 def collect_of(home: Home) -> str:
@@ -238,16 +234,18 @@ def edited(home: Home, setup: Setup) -> dict[str, str]:
     """When agent_os.ini (`""`) and the files of apps were written last; `""` where nobody knows."""
     files = {"": os.path.join(home.settings.home, "agent_os.ini")}
     files.update({task.app: task.app for task in setup.tasks.values() if task.app})
-    return {app: _written_at(path, home.clock.now()) for app, path in files.items()}
+    return {app: written_at(path, home.clock.now()) for app, path in files.items()}
 
 
-def _written_at(path: str, now: datetime) -> str:
+def written_at(path: str, now: datetime) -> str:
+    """When a file was written last; `""` where nobody knows, or a clock that was ahead says so."""
     from datetime import datetime, timezone
 
     try:
-        return iso(min(datetime.fromtimestamp(os.stat(path).st_mtime, timezone.utc), now))
+        written = datetime.fromtimestamp(os.stat(path).st_mtime, timezone.utc)
     except (OSError, OverflowError, ValueError):
         return ""
+    return iso(written) if written <= now else ""
 
 
 def run(  # noqa: PLR0913 (what a tick knows, by name)
@@ -280,4 +278,4 @@ def say_idle(args: Any, waits: Mapping[str, str], following: str) -> None:
     for task, reason in waits.items():
         emit(f"{task} waits: {reason}")
     nothing = "nothing is due, and no task has a time of its own"
-    emit(nothing if following == "never" else f"nothing is due; next: {following[:16]}Z")
+    emit(nothing if following == "never" else f"nothing is due; next: {minute(following)}")

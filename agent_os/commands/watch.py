@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
+from ..core.clock import minute
 from . import add_app, emit, emit_json
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
     from ..core.home import Home
+    from ..core.journal import Journal
     from ..core.lateness import Known
     from ..core.plan import Setup
     from ..core.spec import Task
@@ -34,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Any) -> int:
     """Print who is late, and who is suspicious."""
+    from ..core.journal import Journal
     from ..core.schedules import Schedules
     from ..core.survey import Survey
     from ..wiring import setup_of
@@ -44,11 +47,12 @@ def execute(args: Any) -> int:
     setup = setup_of(home, app=args.app)
     tasks = tasks_of(setup, args.names)
     with home.reading() as store:
-        survey, now = Survey(store.db), args.clock.now()
+        survey, journal, now = Survey(store.db), Journal(store.db), args.clock.now()
         rows, written_at = Schedules(store.db).all(), edited(home, setup)
         found = [
             facts_of(
                 task, setup, home, survey, now=now, grace=grace, is_named=task.name in args.names,
+                reason=reason_of(task, journal),
                 since=since_of(task, rows.get(task.name), home, written_at=written_at.get(task.app, ""), now=now),
             )
             for task in tasks
@@ -79,12 +83,12 @@ def grace_of(text: Optional[str]) -> Optional[float]:
 def tasks_of(setup: Setup, names: Sequence[str]) -> list[Task]:
     """The tasks to look at. Raises UsageError for one that owes nothing, ConfigError where none does."""
     from ..core.errors import ConfigError, UsageError
-    from ..core.lateness import has_time
+    from ..core.lateness import is_watched
     from ..wiring import targets_of
 
     if not names:
-        found = [task for task in setup.tasks.values() if has_time(task)]
-        if all(_disabled(task, setup) for task in found if task.kind == "collector") and not any(
+        found = [task for task in setup.tasks.values() if is_watched(task)]
+        if all(setup.collectors[task.name].disabled for task in found if task.kind == "collector") and not any(
             task.kind != "collector" for task in found
         ):
             raise ConfigError(
@@ -94,7 +98,7 @@ def tasks_of(setup: Setup, names: Sequence[str]) -> list[Task]:
         return found
     chosen = [setup.tasks[target] for name in dict.fromkeys(names) for target in targets_of(name, setup)]
     for task in chosen:
-        if not has_time(task):
+        if not is_watched(task):
             raise UsageError(
                 f"the task {task.name} is due when it is asked for, so it is never late",
                 hint="declare how often it should succeed, as period = 1d",
@@ -102,23 +106,14 @@ def tasks_of(setup: Setup, names: Sequence[str]) -> list[Task]:
     return list(dict.fromkeys(chosen))
 
 
-def _disabled(task: Task, setup: Setup, home: Optional[Home] = None) -> str:
-    """What keeps a task from running, `""` for nothing."""
-    collector = setup.collectors.get(task.name)
-    if collector:
-        return str(collector.disabled)
-    missing = [name for name in task.needs if home and not home.settings.get(name)]
-    return f"disabled: {missing[0]} is not set" if missing else ""
-
-
 def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
-    task: Task, setup: Setup, home: Home, survey: Survey, *, since: str, now: datetime, grace: Optional[float],
-    is_named: bool,
+    task: Task, setup: Setup, home: Home, survey: Survey, *, reason: str, since: str, now: datetime,
+    grace: Optional[float], is_named: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """What is to be said of a task, as --json says it."""
     from ..core.lateness import judge
 
-    disabled = _disabled(task, setup, home)
+    disabled = setup.disabled(task, home.settings)
     if task.kind == "collector" and not since and not disabled:
         since = set_up_at(home, now)
     known = known_of(task, survey, since=since, now=now)
@@ -132,7 +127,7 @@ def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
         "late_seconds": round(verdict.late_seconds, 3) if verdict.state == "late" else None,
         "last_success_at": known.ended_at or None,
         "last_slot": known.done or None,
-        "reason": disabled or reason_of(task, survey) or None,
+        "reason": disabled or reason or None,
         "warnings": verdict.warnings,
     }
 
@@ -169,18 +164,10 @@ def not_loaded(rows: Mapping[str, tuple[str, str, str]], setup: Setup) -> list[s
 def set_up_at(home: Home, now: datetime) -> str:
     """When a collector was set up at the latest: when the settings were written last; `""` where there are none."""
     import os
-    from datetime import datetime, timezone
 
-    from ..core.clock import iso
+    from .tick import written_at
 
-    found = ""
-    for name in (".env", "agent_os.ini"):
-        try:
-            written = os.stat(os.path.join(home.settings.home, name)).st_mtime
-            found = max(found, iso(datetime.fromtimestamp(written, timezone.utc)))
-        except (OSError, OverflowError, ValueError):
-            continue
-    return found if found <= iso(now) else ""
+    return max(written_at(os.path.join(home.settings.home, name), now) for name in (".env", "agent_os.ini"))
 
 
 def known_of(task: Task, survey: Survey, *, since: str, now: datetime) -> Known:
@@ -205,14 +192,14 @@ def known_of(task: Task, survey: Survey, *, since: str, now: datetime) -> Known:
     return Known(done=done, began_at=last.started_at, ended_at=last.finished_at, since=since, size=size)
 
 
-def reason_of(task: Task, survey: Survey) -> str:
+def reason_of(task: Task, journal: Journal) -> str:
     """What the newest run has to say, if it did not succeed."""
-    last = survey.last_run(task.name)
+    last = journal.last_run(task.name)
     if last is None:
         return "it never ran"
     status, error, began_at = last
     if status == "running":
-        return f"running since {moment(began_at)}"
+        return f"running since {minute(began_at)}"
     return "" if status == "success" else f"{status}: {error}" if error else status
 
 
@@ -251,12 +238,7 @@ def late_line(each: dict[str, Any]) -> str:
     from ..core.text import safe, span
 
     last = each["last_success_at"]
-    told = [f"due {moment(each['due_at'])}, {span(each['late_seconds'])} ago"]
-    told.append(f"last success {moment(last)}" if last else "no success yet")
+    told = [f"due {minute(each['due_at'])}, {span(each['late_seconds'])} ago"]
+    told.append(f"last success {minute(last)}" if last else "no success yet")
     told += [each["reason"]] if each["reason"] else []
     return f"{each['task']}: {safe('; '.join(told))}"
-
-
-def moment(at: str) -> str:
-    """An instant to the minute."""
-    return f"{at[:16]}Z"

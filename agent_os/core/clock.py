@@ -44,6 +44,11 @@ def iso(moment: datetime) -> str:
     return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def minute(instant: str) -> str:
+    """The same for people, who care for the minute: `2026-11-22T05:00Z`; `""` stays `""`."""
+    return instant and instant[:16] + "Z"
+
+
 def from_iso(text: str) -> datetime:
     """The instant that `iso` wrote. Raises ValueError for anything else."""
     from datetime import datetime, timezone

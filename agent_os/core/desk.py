@@ -148,7 +148,7 @@ class Desk:
         units = []
         for name in sorted(set(names) - set(busy)):
             task = self._setup.outboxes[name]
-            if any(not self._home.settings.get(need) for need in task.needs):
+            if self._setup.disabled(task, self._home.settings):
                 continue
             now, order = self._clock.now(), Order()
             known = self.slots.known(task, order, latest=latest_key(task, now))
@@ -273,7 +273,8 @@ class Desk:
 
     def _note_skipped(self, unit: Unit) -> None:
         """Write a run that was not made; of what is disabled only once, until something else becomes of it."""
-        if unit.disabled and self.journal.last_run(unit.task.name) == ("skipped", unit.error):
+        last = self.journal.last_run(unit.task.name) if unit.disabled else None
+        if last and last[:2] == ("skipped", unit.error):
             return
         unit.run_id = new_id(self._clock)
         self.slots.note_skipped(self._row(unit), unit.error)

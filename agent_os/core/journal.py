@@ -32,11 +32,14 @@ class Journal:
 
     # steps
 
-    def last_run(self, task: str) -> Optional[tuple[str, str]]:
-        """How the newest run of a task ended, and with which error; None when it has none."""
-        sql = "SELECT status, coalesce(error, '') FROM runs WHERE task = ? ORDER BY started_at DESC, id DESC LIMIT 1"
-        row = self._db.one(sql, (task,))
-        return (row[0], row[1]) if row else None
+    def last_run(self, task: str) -> Optional[tuple[str, str, str]]:
+        """How the newest run of a task ended, with which error, and when it began; None when it has none."""
+        row = self._db.one(
+            "SELECT status, coalesce(error, ''), started_at FROM runs WHERE task = ?"
+            " ORDER BY started_at DESC, id DESC LIMIT 1",
+            (task,),
+        )
+        return (row[0], row[1], row[2]) if row else None
 
     def steps(self, task: str, key: str) -> dict[str, tuple[str, str]]:
         """The steps of a slot that are done: name -> (hash of the input, output as JSON)."""

@@ -54,7 +54,7 @@ class Verdict:
         self.warnings: list[str] = []
 
 
-def has_time(task: Task) -> bool:
+def is_watched(task: Task) -> bool:
     """Whether a success of this task is ever owed."""
     return task.kind == "collector" or not task.is_adhoc or task.period_seconds is not None
 

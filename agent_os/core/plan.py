@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
     from .collector import Collector
+    from .config import Settings
     from .home import Home
     from .pings import Pings
     from .slots import Slots
@@ -130,6 +131,13 @@ class Setup:
         self.retention_days = retention_days
         self.chance = chance  # 0 <= x < 1, for the jitter of retries
 
+    def disabled(self, task: Task, settings: Settings) -> str:
+        """Why a task cannot run at all; `""` when it can."""
+        if task.name in self.collectors:
+            return str(self.collectors[task.name].disabled)
+        missing = next((name for name in task.needs if not settings.get(name)), "")
+        return f"disabled: {missing} is not set" if missing else ""
+
 
 class Plan:
     """The units of one invocation, in an order in which they could be done one after the other."""
@@ -149,6 +157,7 @@ class Planner:
     """Makes plans from the declarations of all tasks and what the database knows."""
 
     def __init__(self, setup: Setup, *, home: Home, store: Store, slots: Slots) -> None:
+        self._setup = setup
         self._tasks = setup.tasks
         self._collectors = setup.collectors
         self._home = home
@@ -161,11 +170,7 @@ class Planner:
         return {task.name for task in closure(self._tasks, targets) if not self._disabled(task)}
 
     def _disabled(self, task: Task) -> str:
-        """Why a task cannot run at all; `""` when it can."""
-        if task.kind == "collector":
-            return str(self._collectors[task.name].disabled)
-        missing = [name for name in task.needs if not self._home.settings.get(name)]
-        return f"disabled: {missing[0]} is not set" if missing else ""
+        return self._setup.disabled(task, self._home.settings)
 
     def plan(self, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
         """What is due of these tasks and of whatever they come after. ConfigError for a clock that was never set.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
     from typing import Optional
 
     from .db import Database
@@ -34,10 +34,6 @@ class Schedules:
             " WHERE declared <> excluded.declared OR since > ?",
             [(*row, now) for row in rows],
         )
-
-    def forget(self, tasks: Collection[str]) -> None:
-        """Forget tasks that are not looked after any more: when they come back, they begin anew."""
-        self._db.many("DELETE FROM schedules WHERE task = ?", [(task,) for task in tasks])
 
     def unresolved(self) -> dict[str, dict[str, Unresolved]]:
         """Every slot that is due, running or failed: task -> key -> what is known of it."""

@@ -10,6 +10,7 @@ from . import machine
 from .due import Known, shape_of
 from .errors import FencedError
 from .machine import Slot
+from .schedules import Schedules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,10 +73,7 @@ class Slots:
 
     def known(self, task: Task, order: Order, *, latest: str, span: Optional[tuple[str, str]] = None) -> Known:
         """What `due` has to know of the slots of a task. `span`: keys from … up to, whatever their status."""
-        newest = self._db.one(
-            "SELECT key FROM slots WHERE task = ? AND key <= ? AND key GLOB ? ORDER BY key DESC LIMIT 1",
-            (task.name, latest, shape_of(task)),
-        )
+        newest = Schedules(self._db).newest(task.name, shape=shape_of(task), latest=latest)
         rows = self._db.all(
             "SELECT key, status, attempts, due_at FROM slots INDEXED BY slots_unresolved"
             " WHERE task = ? AND status IN ('due', 'running', 'failed')",
@@ -90,7 +88,7 @@ class Slots:
             )
         slots = {key: (status, attempts, due_at) for key, status, attempts, due_at in rows}
         slots.update(self.of(task.name, {order.key, *order.keys_of(task.name), latest} - {""}).slots)
-        return Known((newest[0] if newest else None) or "", slots)
+        return Known(newest, slots)
 
     def of(self, task: str, keys: Iterable[str]) -> Known:
         """What is known of exactly these slots."""

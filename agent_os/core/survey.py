@@ -128,12 +128,6 @@ class Survey:
         )
         return Success(*row) if row else None
 
-    def last_run(self, task: str) -> Optional[tuple[str, str, str]]:
-        """How the newest run ended, why, and when it began; None for none."""
-        sql = "SELECT status, coalesce(error, ''), started_at FROM runs WHERE task = ? ORDER BY started_at DESC LIMIT 1"
-        row = self._db.one(sql, (task,))
-        return (row[0], row[1], row[2]) if row else None
-
     def printed_bytes(self, run_id: str) -> int:
         """How much a run has printed, in bytes of UTF-8."""
         row = self._db.one("SELECT length(CAST(text AS BLOB)) FROM outputs WHERE run_id = ?", (run_id,))
