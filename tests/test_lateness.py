@@ -63,6 +63,7 @@ SCHEDULED = {
     "never, declared before it was due": (
         DAILY, "", "2026-11-22T09:00", "2026-11-22T05:00", "late", "2026-11-22T06:00",
     ),
+    "never, and declared days ago": (DAILY, "", "2026-11-22T09:00", "2026-11-19T08:00", "late", "2026-11-20T06:00"),
     "never, its first is in its grace": (DAILY, "", "2026-11-22T06:30", "2026-11-22T05:00", "not due yet", ""),
     "declared anew since it succeeded": (
         DAILY, "2026-09-01T06:00Z", "2026-11-22T09:00", "2026-11-22T08:00", "not due yet", "",
@@ -88,6 +89,7 @@ SCHEDULED = {
     "days, late": (DAYS, "2026-11-20", "2026-11-22T01:00", "", "late", "2026-11-22T00:00"),
     "days, long since": (DAYS, "2026-11-17", "2026-11-22T01:00", "", "late", "2026-11-19T00:00"),
     "days, never": (DAYS, "", "2026-11-22T01:00", "", "late", "2026-11-22T00:00"),
+    "days, declared days ago": (DAYS, "", "2026-11-22T01:00", "2026-11-19T08:00", "late", "2026-11-20T00:00"),
     "days, new": (DAYS, "", "2026-11-22T01:00", "2026-11-22T00:30", "not due yet", ""),
     "days at six": (DAYS_AT_SIX, "2026-11-20", "2026-11-22T06:59", "", "ok", ""),
     "days at six, late": (DAYS_AT_SIX, "2026-11-20", "2026-11-22T07:00", "", "late", "2026-11-22T06:00"),

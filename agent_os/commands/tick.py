@@ -268,6 +268,8 @@ def run(  # noqa: PLR0913 (what a tick knows, by name)
             tell_program(done, after.look(), following_of(home, setup, after))
         elif done:
             report(args, done)
+        else:  # only something was sent, or another run was faster
+            say_idle(args, look.waits, following_of(home, setup, watcher))
     return code_of(units)
 
 

@@ -114,13 +114,16 @@ def _first_owed(task: Task, known: Known, *, now: datetime, by: datetime) -> Opt
         return None
     if known.done >= key:
         return None
-    if not known.done:
+    done = known.done
+    if not done and known.since and known.since <= iso(by):  # the last slot that was nobody's
+        done = latest_key(task, from_iso(known.since))
+    if not done or done >= key:
         return from_iso(slot_of(task, key, now=now).due_at)
-    return _next_due(task, known.done, now=now)
+    return _next_due(task, done, now=now)
 
 
 def _next_due(task: Task, done: str, *, now: datetime) -> datetime:
-    """When the slot after one that is done was due."""
+    """When the slot after one was due."""
     if task.partition:
         return from_iso(slot_of(task, add_days(done, 1), now=now).due_at)
     from .cron import moment_of
