@@ -127,7 +127,7 @@ REFUSED = {
     "two times in one DAG": (
         ("airflow", "report", "quarter"),
         3,
-        "error: a DAG has one schedule, but report comes at '30 6 * * *' and quarter at 'every 15m': print one at a",
+        "error: a DAG has one schedule, but report comes at '30 6 * * *' Europe/Oslo and quarter at 'every 15m' UTC",
     ),
 }
 

@@ -119,7 +119,7 @@ class Task:
         self.min_duration_seconds = self._seconds("min_duration", given.get("min_duration"))
         self.min_output = self._whole("min_output", given.get("min_output", 0), most=2**62)
         self.ping = self._text("ping", given.get("ping", ""))
-        if self.jitter_seconds and self.is_adhoc:
+        if self.jitter_seconds and self.is_adhoc and given.get("schedule") is None:
             self.fault("jitter means nothing without a schedule or a partition")
         if self.jitter_seconds and self.schedule and self.jitter_seconds >= shortest_pause(self.schedule):
             self.fault("jitter is as long as the shortest time between two slots, or longer: each would meet the next")

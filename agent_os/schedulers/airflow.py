@@ -107,8 +107,9 @@ def _common(outlines: Sequence[Outline]) -> Schedule | None:
     declared = [outline for outline in outlines if outline.schedule and not outline.is_ours]
     for outline in declared[1:]:
         first, other = declared[0].schedule, outline.schedule
-        if first and other and (first.text, first.zone, first.dst) != (other.text, other.zone, other.dst):
-            what = f"{declared[0].task} comes at {first.text!r} and {outline.task} at {other.text!r}"
+        if first and other and (first.text, first.zone) != (other.text, other.zone):  # `dst` cannot be handed on
+            times = f"{first.text!r} {first.zone} and {outline.task} at {other.text!r} {other.zone}"
+            what = f"{declared[0].task} comes at {times}"
             raise ValueError(f"a DAG has one schedule, but {what}: print one at a time, or schedule them alike")
     if declared:
         return declared[0].schedule
