@@ -115,7 +115,7 @@ def test_all_faults_of_all_tasks_are_said_at_once_before_anything_runs(house: Ho
     for word in (
         "6 faults", "retries is 'many'", "overlap is 'squash'", "onne", "did you mean one?",
         "shedule is no option; did you mean schedule?",
-        "task three: takes nothing; a task takes its context: def three(ctx)", "in a circle",
+        "takes nothing; write def three(ctx)", "in a circle",
     ):  # fmt: skip
         assert word in answer.err
     assert not house.notes

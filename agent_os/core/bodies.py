@@ -211,7 +211,7 @@ def deliver(work: Work) -> End:
                 receipt = ctx.effect(SENDING + key, _sending(work, ctx, message), policy="at_least_once")
                 work.call("message", number=number, status="sent", receipt_json=to_json(receipt, f"receipt of {key}"))
                 counts["sent"] += 1
-            except Exception as error:  # noqa: BLE001 (whatever a sender does, the other messages have their turn)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever one does, the others have their turn)
                 wait = _wait_of(error, tries + 1)
                 status = "parked" if wait is None else "waiting"
                 counts[status] += 1
@@ -251,7 +251,7 @@ def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:
     return send
 
 
-def _wait_of(error: Exception, tries: int) -> Optional[float]:
+def _wait_of(error: BaseException, tries: int) -> Optional[float]:
     """For how long a message waits that was not taken; None: it is parked."""
     if not isinstance(error, TransientError) or tries >= MOST_TRIES:
         return None

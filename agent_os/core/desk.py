@@ -202,18 +202,17 @@ class Desk:
         reserved = ask.reserved
         try:
             answer = self._setup.cost_limits[name](ask)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # code that is not ours: whatever it raises is no yes
             raise Refusal(f"the limit {name} could not be asked: {type(error).__name__}: {error}") from error
-        if isinstance(answer, str):
-            raise Refusal(f"the limit {name} says no: {answer}")
-        if isinstance(answer, bool) or answer is None:
-            if not answer:
-                raise Refusal(f"the limit {name} says no")
+        if answer is True:
             return
+        if isinstance(answer, (bool, str)):
+            raise Refusal(f"the limit {name} says no" + (f": {answer}" if answer else ""))
         try:
             has_room = bool(unit.task.cost + reserved <= answer)
-        except TypeError as error:
-            raise Refusal(f"the limit {name} could not be asked: it answered with {type(answer).__name__}") from error
+        except Exception as error:  # of whatever kind it is, it is no amount
+            what = "nothing" if answer is None else type(answer).__name__
+            raise Refusal(f"the limit {name} could not be asked: it answered with {what}") from error
         if not has_room:
             raise Refusal(f"the limit {name} has {answer} left, {reserved} of it reserved; {unit.task.cost} is wanted")
 
@@ -320,7 +319,7 @@ class Desk:
         self.journal.keep_state(unit.task.name, state, run_id=unit.run_id)
         self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
-            self.journal.settle(unit.run_id, remembered.get("spent"))
+            self.journal.settle(unit.run_id, unit.spent)
         self._tell_end(unit, is_success=True)
         del self._claims[unit]
 

@@ -66,6 +66,7 @@ class Unit:
         self.new_days: list[str] = []
         self.restated_days: list[str] = []
         self.notes: list[str] = []
+        self.spent: Optional[int] = None  # under its cost limit, as it said; None: it said nothing
         self.missing_days = 0
         self.tokens: Optional[int] = None
         self.unpriced = 0  # of the tokens, those that no price is known for
