@@ -134,6 +134,21 @@ def test_a_sender_that_leaves_the_program_parks_its_message_alone(house: House) 
     assert house.rows("SELECT key, status FROM effects ORDER BY key") == [("send bad", "failed"), ("send good", "done")]
 
 
+def test_doctor_tells_of_an_outbox_that_cannot_send(house: House) -> None:
+    """Its messages wait for a setting, not for the next run."""
+    house.app("""
+        @app.outbox("box", needs="BOX_TOKEN")
+        def send(ctx, message): note("sent")
+        @app.task
+        def t(ctx): ctx.send("box", "a", 1)
+    """)
+    house.ini(f"[agent_os]\napps = {house.home / 'app_1.py'}\n")
+    assert house.task("t").code == 0
+    said = house.run("doctor").out
+    assert "the outbox box sends nothing, which is disabled: BOX_TOKEN is not set" in said
+    assert "1 message not sent yet" in said
+
+
 # --- state ------------------------------------------------------------------------------------------------------------
 
 
