@@ -233,7 +233,11 @@ def parse(words: Sequence[str]) -> Arguments:
         return args
     twice = given_twice(words, ("--task", "--app", "--key"))
     if twice:
-        others = ", or name all apps in agent_os.ini: apps = a.py, b.py" if twice == "--app" else "; run one by one"
+        others = (
+            ", or name all apps in agent_os.ini: apps = a.py, b.py"
+            if twice == "--app"
+            else "; another one is another call"
+        )
         raise UsageError(f"{twice} is given twice", hint=f"give one{others}")
     args = _scan(words) or _parse(words)
     args.argv = words

@@ -119,3 +119,11 @@ def test_an_option_that_names_one_thing_is_given_once(option: str, house: House)
     assert (answer.code, f"{option} is given twice" in answer.err) == (2, True)
     assert house.task("t", "--task=t").code == 0
     assert house.notes == ["ran"]
+
+
+@pytest.mark.parametrize("option", ["--key", "--from-step"])
+def test_an_empty_name_is_not_taken_for_none(option: str, house: House) -> None:
+    """`--key "$DAY"` where DAY is not set would run whatever is due."""
+    house.app("@app.task\ndef t(ctx): note('ran')\n")
+    assert house.task("t", option, "").code == 2
+    assert house.notes == []
