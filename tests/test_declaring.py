@@ -32,7 +32,7 @@ def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> House:
         ("@app.task\nclass T: pass", "task T: is the class T, no function"),
         ("app.task(5, name='t')", "task t: is 5, no function"),
         ("app.task(lambda ctx: 1)", "'<lambda>' is no name for a task"),
-        ("from functools import partial\napp.task(partial(print))", "a task: it has no name; say name="),
+        ("from functools import partial\napp.task(partial(print))", "a task: '' is no name for a task; give it one"),
         ("@app.task('t')\ndef f(ctx): pass", "task f: write @app.task(name='t')"),
         ("@app.task(name=3)\ndef f(ctx): pass", "'3' is no name for a task"),
         ("@app.outbox('post')\ndef send(ctx): pass", "task post: takes ctx alone; write def send(ctx, message)"),

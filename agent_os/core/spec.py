@@ -65,7 +65,7 @@ class Task:
         self.cost_limit = ""
         self.cost = 0
         if not name:
-            self.fault("it has no name; say name=…")
+            self.fault("'' is no name for a task; give it one of its own")
         elif not is_name(name):
             self.fault(
                 f"{_shown(name)} is no name for a task: letters, digits, _, - and . (a letter first,"
