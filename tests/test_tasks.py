@@ -76,6 +76,35 @@ def test_a_failure_is_a_sentence_and_exit_1(house: House) -> None:
     assert house.rows("SELECT status, error FROM runs") == [("failed", "ZeroDivisionError: division by zero")]
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [("KeyboardInterrupt", "KeyboardInterrupt"), ("MemoryError", "the memory that this process may use is used up")],
+)
+@pytest.mark.parametrize("timeout", ["", '(timeout="20s")'], ids=["thread", "child"])
+def test_an_error_without_words_is_told_by_its_name(house: House, error: str, says: str, timeout: str) -> None:
+    """The history, the table and the log say the same of it."""
+    house.app(f"""
+        @app.task{timeout}
+        def broken(ctx): raise {error}
+    """)
+    assert f"error: broken: {says};" in house.task("broken").err
+    assert house.rows("SELECT error FROM runs") == [(says,)]
+
+
+def test_a_task_cannot_close_what_the_program_prints_to(house: House) -> None:
+    """It is everybody's: the run that has succeeded is told all the same."""
+    house.app("""
+        import sys
+        @app.task
+        def closes(ctx):
+            print("first")
+            sys.stdout.close()
+            print("second")
+    """)
+    answer = house.task("closes")
+    assert (answer.code, answer.out) == (0, "first\nsecond\n")
+
+
 @pytest.mark.parametrize("leaving", ["raise SystemExit(3)", "raise KeyboardInterrupt", "import sys; sys.exit(0)"])
 def test_a_task_cannot_leave_the_program(house: House, leaving: str) -> None:
     """It is the task that failed, not the program that ended."""
@@ -1079,6 +1108,26 @@ def test_replace_ends_the_other_one(house: House) -> None:
         ("success", None),
     ]
     assert sorted(house.slots("long").values()) == ["skipped", "success"]
+
+
+@pytest.mark.parametrize("leaving", ["return", "raise RuntimeError('asked to stop')"])
+def test_what_leaves_because_it_is_asked_to_is_due_again(house: House, leaving: str) -> None:
+    """`if ctx.stopped: return` is no success: half a piece of work would count as done, and never be done."""
+    house.app(f"""
+        @app.task
+        def long(ctx):
+            note("begun")
+            while not ctx.stopped: time.sleep(0.01)
+            note("left")
+            {leaving}
+    """)
+    process = started(house, "--task", "long", "--app", str(house._app))
+    wait_for(house, "begun")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert house.notes == ["begun", "left"]
+    assert house.rows("SELECT status, error FROM runs") == [("failed", "interrupted: stopped by signal 15")]
+    assert list(house.slots("long").values()) == ["due"]
 
 
 # --- being stopped ----------------------------------------------------------------------------------------------------

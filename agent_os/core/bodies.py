@@ -18,7 +18,7 @@ from .errors import (
     TransientError,
 )
 from .json_value import from_json, to_json
-from .reasons import asked_wait
+from .reasons import TryLater, asked_wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def failure_of(task: Task, ended: Any) -> Optional[AgentOSError]:
             hint="`show` has what it printed; raise `timeout` if it needs longer",
         )
     if ended.code == TRY_LATER:
-        return TransientError("it asks to be tried later (exit code 75)" + _last_line(ended.output))
+        return TryLater("it asks to be tried later (exit code 75)" + _last_line(ended.output))
     if ended.code:
         how = f"exit code {ended.code}" if ended.code > 0 else f"signal {-ended.code}"
         return TransientError(f"it ended with {how}" + _last_line(ended.output), hint="`show` has its output")

@@ -123,7 +123,7 @@ class _Run:
             try:
                 self._child = subprocess.Popen(  # noqa: S603 (running what the user names is what it is for)
                     [*map(_spelt, words)], stdin=stdin, stdout=stdout, stderr=stderr, cwd=_spelt(cwd),
-                    env={_spelt(name): _spelt(value) for name, value in env.items()},
+                    env={name: _spelt(value) for name, value in env.items()},
                     start_new_session=sys.platform != "win32",
                     creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 )  # fmt: skip
