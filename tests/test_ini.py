@@ -523,7 +523,7 @@ def test_a_command_gets_what_it_declares(load):
 def test_a_variable_that_names_what_is_not_set_is_an_error(dotenv, load):
     """When it runs, with the line that is missing."""
     task = task_of(load, "command = x\nenv.TOKEN = env:MY_KEY")
-    with pytest.raises(ConfigError, match=r"^task it: env\.TOKEN names MY_KEY, which is not set$") as caught:
+    with pytest.raises(ConfigError, match=r"^env\.TOKEN names MY_KEY, which is not set$") as caught:
         ini.env_of(task, load(dotenv=dotenv))
     assert "MY_KEY=..." in caught.value.hint
 

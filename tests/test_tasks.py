@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -1108,6 +1109,32 @@ def test_replace_ends_the_other_one(house: House) -> None:
         ("success", None),
     ]
     assert sorted(house.slots("long").values()) == ["skipped", "success"]
+
+
+def test_a_command_is_told_the_folder_that_it_runs_in(house: House) -> None:
+    """PWD is its own, not that of whoever started the program: make and others believe it."""
+    (house.home / "sub").mkdir()
+    house.ini("""
+        [task:where]
+        command = env
+        cwd = sub
+    """)
+    assert f"PWD={house.home}/sub\n" in house.task("where").out
+
+
+def test_a_clock_that_went_back_is_noted(house: House) -> None:
+    """The history is no longer in the order in which things happened; what begins is done all the same."""
+    house.ini("""
+        [task:any]
+        command = true
+    """)
+    for moment in ("2026-11-22T09:10", "2026-11-22T08:00", "2026-11-22T09:20"):
+        house.clock.set(moment)
+        assert house.task("any").code == 0
+    log = [json.loads(line) for line in (house.home / "agent.log").read_text().splitlines()]
+    assert [each["message"] for each in log if each["event"] == "clock_went_back"] == [
+        "the clock says 2026-11-22T08:00Z, and a run has ended at 2026-11-22T09:10Z: it was ahead then, or is slow now"
+    ]
 
 
 @pytest.mark.parametrize("leaving", ["return", "raise RuntimeError('asked to stop')"])

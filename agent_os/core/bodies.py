@@ -123,7 +123,7 @@ def run_command(work: Work) -> End:
     task, facts = work.task, work.facts
     start, end = (f"{edge}T00:00Z" if len(edge) == 10 else edge for edge in facts.window)
     env = {
-        **env_of(task, work.home.settings),
+        **env_of(task, work.home.settings), **({} if "PWD" in task.env else {"PWD": task.cwd}),
         "AGENT_OS_TASK": task.name, "AGENT_OS_SLOT": facts.key, "AGENT_OS_RUN": facts.run_id,
         "AGENT_OS_ATTEMPT": str(facts.attempt), "AGENT_OS_HOME": work.home.settings.home,
         "AGENT_OS_WINDOW_START": start, "AGENT_OS_WINDOW_END": end,
