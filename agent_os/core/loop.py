@@ -337,7 +337,7 @@ class Loop:
             self._late = late
 
     def _end_work(self, unit: Unit) -> None:
-        work = self._active.get(unit)
+        work = self._active.setdefault(unit)  # what waits for its next attempt too, until its end is taken
         if work and work.collector:
             work.collector.abort()
         elif work is None or not work.has_process:
