@@ -6,7 +6,7 @@ import os
 import sys
 
 from .. import exits
-from ..core import archive, config, idle
+from ..core import archive, config, idle, signals
 from ..core.clock import iso, minute
 from ..core.errors import BusyError, ConfigError
 from . import emit, emit_json, work_done
@@ -42,6 +42,8 @@ def execute(args: Any) -> int:
         from .tick_watch import watch
 
         return watch(args)
+    if args.watched:
+        signals.leave_it_to_parent()
     environ = config.environment(args.environ)
     mark = ""
     if archive.is_single_file() and not args.json:
@@ -256,21 +258,24 @@ def run(  # noqa: PLR0913 (what a tick knows, by name)
     from ..wiring import runner_of
     from .report import report
     from .run import code_of, lookback_days
+    from .tick_again import Lookout
 
     order = Order(enabled_at=look.enabled_at, is_idle=watcher.is_idle, lookback_days=lookback_days(home))
     is_live = not (args.quiet or args.json) and bool(sys.stderr and sys.stderr.isatty())
     writable(home, watcher)
-    units = runner_of(home, setup, is_live=is_live).run(look.targets, order, began_at=began_at)
-    done = [unit for unit in units if unit.dues or unit.run_id]
-    with work_done():
-        if args.json:
-            after = watcher_of(home, setup)
-            tell_program(done, after.look(), following_of(home, setup, after))
-        elif done:
-            report(args, done)
-        else:  # only something was sent, or another run was faster
-            say_idle(args, look.waits, following_of(home, setup, watcher))
-    return code_of(units)
+    with Lookout(args, home) as lookout:
+        runner = runner_of(home, setup, is_live=is_live)
+        units = runner.run(look.targets, order, began_at=began_at, beat=lookout.beat)
+        done = [unit for unit in units if unit.dues or unit.run_id]
+        with work_done():
+            if args.json:
+                after = watcher_of(home, setup)
+                tell_program(done, after.look(), following_of(home, setup, after))
+            elif done:
+                report(args, done)
+            else:  # only something was sent, or another run was faster
+                say_idle(args, look.waits, following_of(home, setup, watcher))
+        return lookout.wait(code_of(units))
 
 
 def say_idle(args: Any, waits: Mapping[str, str], following: str) -> None:

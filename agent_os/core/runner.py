@@ -37,8 +37,10 @@ class Runner:
         self._progress = progress
         self._store = home.store(write=True)
 
-    def run(self, targets: Collection[str], order: Order, *, began_at: str) -> list[Unit]:
-        """Do what is due of these tasks and of what they come after; what came of each run.
+    def run(
+        self, targets: Collection[str], order: Order, *, began_at: str, beat: Callable[[], None] = lambda: None
+    ) -> list[Unit]:
+        """Do what is due of these tasks and of what they come after; what came of each run. `beat` is for the loop.
 
         Raises BusyError when a task is running elsewhere, and whatever the database raises; a task that fails does not
         raise.
@@ -53,7 +55,7 @@ class Runner:
             if not is_idle or desk.has_to_send():
                 from .loop import Loop
 
-                units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
+                units = Loop(desk, self._home, self._setup, progress=self._progress(), beat=beat).run(units)
             for unit in units:
                 self._sum_up(unit)
             tidy_daily(desk.db, keep_days=self._setup.retention_days, log=self._log)
