@@ -516,7 +516,7 @@ def test_a_scheduler_that_starts_second_ticks_is_left_to_it(watched: Watched, ba
 
 
 def test_a_signal_to_all_of_them_ends_all_in_order(watched: Watched) -> None:
-    """systemd sends it to each process, and the first tick to those it has started: all runs are closed all the same."""
+    """systemd sends it to each process, and the first tick to those it has started: all runs are closed."""
     watched.install("systemd")
     tick = watched.start("tick", "--scheduled")
     watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))

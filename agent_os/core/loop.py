@@ -236,9 +236,7 @@ class Loop:
         """For how long to wait before another attempt; None when there will be none."""
         if self._is_stopping or unit.attempt > unit.task.retries:
             return None
-        return wait_after(
-            unit.attempt, error, backoff_seconds=unit.task.backoff_seconds, chance=self._setup.chance
-        )
+        return wait_after(unit.attempt, error, backoff_seconds=unit.task.backoff_seconds, chance=self._setup.chance)
 
     # what becomes of a unit: what is known of it now, and what to tell once that is committed
 
