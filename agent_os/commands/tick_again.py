@@ -47,8 +47,8 @@ class Lookout:
         try:
             following = self._next_after(min(self._looked_at, now))
             if following and following <= now:
-                self._looked_at = now
                 self._ticks.start()
+                self._looked_at = now
         except (AgentOSError, OSError) as error:  # the runs that are under way must not suffer from it
             self._home.log.debug("tick.again", f"no second tick could be started: {error}")
 
