@@ -98,17 +98,18 @@ def _content(path: str) -> str:
     """
     from zlib import crc32
 
-    stamp = _stamp(path)
-    if stamp == "-":
-        return stamp
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-        try:
-            return f"{stamp}.{crc32(os.read(fd, _LARGEST_READ)):x}"
-        finally:
-            os.close(fd)
     except OSError:
-        return stamp
+        return _stamp(path)
+    try:
+        found = os.fstat(fd)
+        text = os.read(fd, min(found.st_size + 1, _LARGEST_READ))
+    except OSError:
+        return _stamp(path)
+    finally:
+        os.close(fd)
+    return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}.{crc32(text):x}"
 
 
 def looked(home: str) -> None:
