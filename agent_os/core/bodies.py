@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .collector import Collector
     from .days import Window
     from .home import Home
+    from .keeper import Keeper
     from .spec import Task
 
 TRY_LATER = 75  # a command's way to say: not now (EX_TEMPFAIL of sysexits.h)
@@ -59,6 +60,7 @@ class Work:
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.open_day = ""
+        self.keeper: Optional[Keeper] = None  # of a command
         self.took = 0.0  # seconds that its body has taken
 
     @property
@@ -130,7 +132,7 @@ def run_command(work: Work) -> End:
     }  # fmt: skip
     ended = run_process(
         task.command, env=env, cwd=task.cwd, clock=work.home.clock, timeout_seconds=task.timeout_seconds,
-        stop=work.stopped,
+        stop=work.stopped, keeper=work.keeper,
     )  # fmt: skip
     output = work.home.redactor.text(ended.output)
     if ended.left_behind:

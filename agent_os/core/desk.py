@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .bodies import End, Work
     from .home import Home
     from .line_store import Sum
+    from .lock import RunnerLock
     from .ping_book import PingBook
     from .plan import Plan, Setup
 
@@ -39,7 +40,7 @@ class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
 class Desk:
     """Writes for one runner; `owner` is its name."""
 
-    def __init__(self, home: Home, setup: Setup, *, owner: str) -> None:
+    def __init__(self, home: Home, setup: Setup, *, lock: RunnerLock) -> None:
         self._home = home
         self._clock = home.clock
         self._setup = setup
@@ -47,9 +48,10 @@ class Desk:
         self.db = self._store.db
         self.slots = Slots(self.db)
         self.journal = Journal(self.db)
-        self.owner = owner
+        self.owner = lock.owner
+        self._lock = lock
         self.log = home.log
-        self.living = Living(home, self.slots, owner=owner)
+        self.living = Living(home, self.slots, owner=lock.owner)
         self._invocation = new_id(home.clock)
         self._claims: dict[Unit, Claimed] = {}
         self._began: dict[Unit, str] = {}
@@ -250,6 +252,7 @@ class Desk:
         work = Work(task, facts, home=self._home, hosts=self._setup.hosts.get(task.name, ()))
         work.collector, work.windows = unit.collector, unit.windows
         work.open_day = self._began[unit][:10]
+        work.keeper = self._lock.keeper if task.kind == "command" else None
         return work
 
     def _steps(self, unit: Unit) -> dict[str, tuple[str, str]]:
