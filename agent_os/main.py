@@ -117,6 +117,7 @@ class _Boundary:
     def _judge(self, error: BaseException) -> int:
         """The exit code that an exception comes to; whatever has to be said of it is said."""
         from .core.errors import Stopped
+        from .core.signals import is_left_to_parent
 
         if isinstance(error, SystemExit):  # argparse, after it printed a verb's help
             return int(error.code or 0)
@@ -124,6 +125,8 @@ class _Boundary:
             return exits.PIPE
         if isinstance(error, (Stopped, KeyboardInterrupt)):
             number = error.signal_number if isinstance(error, Stopped) else 2
+            if is_left_to_parent():
+                return exits.SIGNAL + number
             return self._say(exits.SIGNAL + number, f"stopped by signal {number}", "what was not finished is due again")
         home = self.args and self.args.opened
         ours = as_ours(error, home.db_path if home else "the database")

@@ -5,15 +5,20 @@
 A tick is what cron starts every few minutes, so it is measured as it is started: the built file, in a process of its
 own. The floors are the same file saying its version, and Python doing nothing. "noted" is the tick after one that has
 left its note that nothing is due; "looking" is one without a note. Planning is measured inside one process: tasks with
-an hourly schedule that were last seen a year ago, per 10^6 slots that lie in between.
+an hourly schedule that were last seen a year ago, per 10^6 slots that lie in between. The same from end to end is one
+tick of the built file: it writes down what it leaves out, and runs one slot of each task; somebody else who wants to
+write to the database meanwhile says for how long they were kept waiting.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -62,9 +67,8 @@ def without_note(words: list[str], home: str) -> list[str]:
     return ["/bin/sh", "-c", 'rm -f "$0" && exec "$@"', os.path.join(home, NOTE), *words]
 
 
-def idle(folder: str, rounds: int) -> None:
+def idle(pyz: str, folder: str, rounds: int) -> None:
     """A tick with nothing due, in homes of three sizes."""
-    pyz = build(os.path.join(folder, "agent_os.pyz"))
     version = ["/usr/bin/env", "-i", f"HOME={folder}", sys.executable, pyz, "--version"]
     works = {"--version": version, "python3 -c pass": [sys.executable, "-c", "pass"]}
     for name, tasks in (("1 task", 1), ("30 tasks", 30), (f"{TASKS:,} tasks", TASKS)):
@@ -116,9 +120,59 @@ def planning(rounds: int) -> None:
         apart(partial(print_found, TASKS, catch_up))
 
 
+def wait_to_write(path: str, stop: int) -> None:
+    """Ask for the database's lock again and again, until `stop` is closed; print the longest wait for it."""
+    longest = 0.0
+    os.set_blocking(stop, False)
+    with closing(sqlite3.connect(path, timeout=300, isolation_level=None)) as connection:
+        while not _is_closed(stop):
+            began = time.perf_counter()
+            connection.execute("BEGIN IMMEDIATE")
+            longest = max(longest, time.perf_counter() - began)
+            connection.execute("ROLLBACK")
+            time.sleep(0.02)
+    print(f"  the longest that another writer was kept waiting: {longest:.2f} s", flush=True)
+
+
+def _is_closed(pipe: int) -> bool:
+    try:
+        return os.read(pipe, 1) == b""
+    except BlockingIOError:
+        return False
+
+
+def end_to_end(pyz: str, folder: str) -> None:
+    """One tick that finds a year left undone."""
+    home = os.path.join(folder, "a-year")
+    os.mkdir(home, 0o700)
+    with open(os.path.join(home, "agent_os.ini"), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.writelines(f"[task:task_{n}]\ncommand = true\nschedule = {n % 60} * * * *\n" for n in range(TASKS))
+    begin(pyz, home)
+    path = os.path.join(home, "agent_os.db")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE schedules SET since = strftime('%Y-%m-%dT%H:%M:%S.000Z', 'now', '-365 days')")
+    reader, writer = os.pipe()
+    watcher = os.fork()
+    if not watcher:
+        os.close(writer)
+        wait_to_write(path, reader)
+        os._exit(0)
+    os.close(reader)
+    print(f"\none tick, from end to end: {TASKS:,} hourly tasks with a year missed", flush=True)
+    used = apart(words_of(pyz, home))
+    os.close(writer)
+    os.waitpid(watcher, 0)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = dict(connection.execute("SELECT status, count(*) FROM slots GROUP BY status"))
+    print(f"  {used.wall:.1f} s, {used.cpu:.1f} s of processor, {used.megabytes:.0f} MB; slots: {rows}", flush=True)
+
+
 def main(rounds: int = 15) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        idle(folder, rounds)
+        pyz = build(os.path.join(folder, "agent_os.pyz"))
+        idle(pyz, folder, rounds)
+        end_to_end(pyz, folder)
     planning(3)
 
 

@@ -6,12 +6,15 @@ as a machine that jumps does. Each `tick` is at the instant that the test says, 
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import sqlite3
 import subprocess
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Optional
 
 import pytest
@@ -21,8 +24,7 @@ from .namespaces import libfaketime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 LIBRARY = libfaketime()
 
@@ -74,6 +76,13 @@ class Machine:
         assert process.returncode == code, out + err
         assert "Traceback" not in err
         return out + err
+
+    def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
+        """Until something is so."""
+        deadline = time.monotonic() + 45
+        while not is_so():
+            assert time.monotonic() < deadline, f"{what} never came; there are {self.everything()}"
+            time.sleep(0.05)
 
     def wait_for(self, task: str, key: str) -> None:
         """Until a slot is resolved."""
@@ -374,3 +383,183 @@ def test_watching_notices_a_clock_that_was_set(machine: Machine, tmp_path: Path)
     assert (watch.returncode, "Traceback" in err) == (143, False)
     assert machine.slots("hourly", "success")[-3:] == ["2026-11-22T10:00Z", "2026-11-22T11:00Z", "2026-11-22T12:00Z"]
     assert no_slot_ran_twice(machine)
+
+
+def test_a_signal_that_ends_watching_is_told_of_once(watched: Watched) -> None:
+    """The tick that is under way ends with it, its run is closed, and one line says why."""
+    watch = watched.start("tick", "--watch")
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watch.terminate()
+    _, err = watch.communicate(timeout=30)
+    assert watch.returncode == 143
+    assert err.count("stopped by signal") == 1
+    assert watched.machine.rows("SELECT status, error FROM runs") == [("failed", "interrupted: stopped by signal 15")]
+
+
+# --- beside a long run
+
+
+class Watched:
+    """A machine whose clock goes on by hand, and a tick that its scheduler has started at 09:10 for a slow task."""
+
+    def __init__(self, machine: Machine, tmp_path: Path) -> None:
+        self.machine = machine
+        self._said = tmp_path / "clock"
+        machine.ini(f"""
+            [task:slow]
+            command = {WAITS.format(home=machine.home, name="slow")}
+            shell = yes
+            schedule = 0 9 * * *
+            [task:quick]
+            command = {WAITS.format(home=machine.home, name="quick")}
+            shell = yes
+            schedule = 15 9 * * *
+        """)
+        machine.tick("2026-11-22T08:10")
+        self.it_is("2026-11-22 09:10:51")
+
+    def it_is(self, moment: str) -> None:
+        """Set the clock."""
+        part = self._said.with_suffix(".part")
+        part.write_text(f"@{moment}\n", encoding="ascii")
+        part.replace(self._said)
+
+    def install(self, backend: str) -> None:
+        """What `schedule install --at 09:15` leaves in the database."""
+        home = str(self.machine.home)
+        note = {
+            "ident": "a-000000", "home": home, "backend": backend, "at": ["09:15"], "every_seconds": 0,
+            "command": ["true"], "folder": home, "installed_at": "2026-11-22T08:10:00.000Z",
+        }  # fmt: skip
+        with closing(sqlite3.connect(self.machine.home / "agent_os.db")) as connection, connection:
+            connection.execute("INSERT INTO meta VALUES ('schedule', ?)", (json.dumps(note),))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start the program by the clock that is set here, as its scheduler does."""
+        env = self.machine.environment("2026-11-22T09:10")
+        env.pop("FAKETIME")
+        env.update(FAKETIME_TIMESTAMP_FILE=str(self._said), FAKETIME_NO_CACHE="1")
+        words = words or ("tick", "--scheduled", "--quiet")
+        return self.machine.start("2026-11-22T09:10", *words, env=env)
+
+    def has_begun(self, name: str) -> bool:
+        """Whether a task has begun."""
+        return (self.machine.home / f"{name}-begun").exists()
+
+    def let_end(self, name: str, code: int = 0) -> None:
+        """Have a task end."""
+        part = self.machine.home / f"{name}-part"
+        part.write_text(f"exit {code}\n", encoding="ascii")
+        part.replace(self.machine.home / f"{name}-end")
+
+
+WAITS = (
+    "trap 'sleep 0.7; exit 1' TERM; touch '{home}/{name}-begun';"
+    " while [ ! -e '{home}/{name}-end' ]; do sleep 0.05; done; . '{home}/{name}-end'"
+)
+
+
+@pytest.fixture
+def watched(machine: Machine, tmp_path: Path) -> Watched:
+    return Watched(machine, tmp_path)
+
+
+@pytest.mark.parametrize("backend", ["systemd", "launchd", "windows"])
+def test_a_long_run_holds_up_no_other_task(watched: Watched, backend: str) -> None:
+    """Its scheduler starts no second tick, so the first one does, at the time at which the scheduler would have."""
+    watched.install(backend)
+    tick = watched.start()
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    watched.let_end("quick")
+    watched.machine.wait_for("quick", "2026-11-22T09:15Z")
+    assert tick.poll() is None
+    watched.let_end("slow")
+    _, err = tick.communicate(timeout=30)
+    assert (tick.returncode, err) == (0, "")
+    assert watched.machine.ran() == [("slow", "2026-11-22T09:00Z"), ("quick", "2026-11-22T09:15Z")]
+    assert watched.machine.slots("slow", "success") == ["2026-11-22T09:00Z"]
+
+
+def test_a_tick_stays_until_those_that_it_has_started_have_ended(watched: Watched) -> None:
+    """A scheduler may end what outlives what it has started; and its exit code is the worst of all."""
+    watched.install("systemd")
+    tick = watched.start()
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    watched.let_end("slow")
+    watched.machine.wait_for("slow", "2026-11-22T09:00Z")
+    time.sleep(1)
+    assert tick.poll() is None
+    watched.let_end("quick", code=3)
+    _, err = tick.communicate(timeout=30)
+    assert tick.returncode == 1
+    assert "quick" in err
+    assert watched.machine.slots("quick", "failed") == ["2026-11-22T09:15Z"]
+
+
+@pytest.mark.parametrize("backend", ["cron", ""])
+def test_a_scheduler_that_starts_second_ticks_is_left_to_it(watched: Watched, backend: str) -> None:
+    """cron does; and an entry that was removed in the meantime wants no more looks."""
+    if backend:
+        watched.install(backend)
+    tick = watched.start()
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    time.sleep(2.5)
+    watched.let_end("slow")
+    _, err = tick.communicate(timeout=30)
+    assert (tick.returncode, err) == (0, "")
+    assert watched.machine.ran() == [("slow", "2026-11-22T09:00Z")]
+
+
+def test_a_signal_to_all_of_them_ends_all_in_order(watched: Watched) -> None:
+    """systemd sends it to each process, and the first tick to those it has started: all runs are closed."""
+    watched.install("systemd")
+    tick = watched.start("tick", "--scheduled")
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    second = children_of(tick.pid)
+    assert second
+    for pid in (tick.pid, *second):
+        os.kill(pid, signal.SIGTERM)
+    _, err = tick.communicate(timeout=30)
+    assert (tick.returncode, err.count("stopped by signal")) == (143, 1)
+    assert watched.machine.rows("SELECT task, status, error FROM runs ORDER BY rowid") == [
+        ("slow", "failed", "interrupted: stopped by signal 15"),
+        ("quick", "failed", "interrupted: stopped by signal 15"),
+    ]
+    assert watched.machine.rows("SELECT DISTINCT status, owner FROM slots WHERE status <> 'skipped'") == [("due", "")]
+
+
+def children_of(pid: int) -> list[int]:
+    """The ticks that a tick has started: what of its children leads a session of its own, as no command does."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [int(child) for child in found if b"--watched" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def test_a_killed_tick_leaves_those_that_it_has_started(watched: Watched) -> None:
+    """kill -9: what it ran itself is due again; what the other one runs goes on, and is done once."""
+    watched.install("systemd")
+    tick = watched.start()
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    with tick:
+        tick.kill()
+    watched.let_end("slow")
+    again = watched.start()
+    watched.let_end("quick")
+    assert again.communicate(timeout=30)[0] == ""
+    watched.machine.wait_for("quick", "2026-11-22T09:15Z")
+    watched.machine.wait_for("slow", "2026-11-22T09:00Z")
+    ran = [(task, key, status) for task, key, status in
+           watched.machine.rows("SELECT task, slot_key, status FROM runs ORDER BY rowid")]  # fmt: skip
+    assert ran == [
+        ("slow", "2026-11-22T09:00Z", "failed"),
+        ("quick", "2026-11-22T09:15Z", "success"),
+        ("slow", "2026-11-22T09:00Z", "success"),
+    ]

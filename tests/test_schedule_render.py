@@ -167,7 +167,7 @@ def test_the_schema_refuses_what_windows_refuses(tmp_path: Path) -> None:
     text = windows.xml(trigger(WINDOWS, at=SIX, python=PYTHONW))
     boundary = "      <StartBoundary>2025-01-01T06:00:00</StartBoundary>\n"
     moved = text.replace(boundary, "").replace("    </CalendarTrigger>", boundary + "    </CalendarTrigger>")
-    for number, wrong in enumerate((moved, text.replace("IgnoreNew", "IgnoreAll"), text.replace("P1D", "1 day"))):
+    for number, wrong in enumerate((moved, text.replace("IgnoreNew", "IgnoreAll"), text.replace("PT0S", "for ever"))):
         assert wrong != text
         file = tmp_path / f"{number}.xml"
         file.write_bytes(windows.encoded(wrong))

@@ -312,3 +312,42 @@ def test_an_installed_timer_runs_is_told_of_and_is_removed(place: Place, tmp_pat
     assert set(left.split()) == {"LoadState=not-found"}
     assert not stamp.exists()
     assert list(units.iterdir()) == [quick]
+
+
+BESIDE = """
+[task:slow]
+command = ./slow
+schedule = * * * * *
+
+[task:quick]
+command = ./quick
+schedule = * * * * *
+"""
+
+
+@pytest.mark.skipif(bool(SYSTEMD_MISSING), reason=f"systemd --user: {SYSTEMD_MISSING}")
+def test_a_long_run_under_systemd_holds_up_no_other_task(place: Place, tmp_path: Path) -> None:
+    """The manager fires the timer into a service that is still under way, which does nothing: the tick looks itself.
+    Stopping the service then ends both runs in order.
+    """
+    place.ini(
+        BESIDE,
+        slow='cd "$AGENT_OS_HOME"; echo "$AGENT_OS_SLOT" >> slow-begun; exec sleep 600\n',
+        quick='cd "$AGENT_OS_HOME"; echo "$AGENT_OS_SLOT" >> quick-begun; [ ! -e long ] || sleep 600\n',
+    )
+    place.begin()
+    with Manager(place, tmp_path) as manager:
+        install = place.words("schedule", "install", "--backend", "systemd", "--every", "1m", "--json")
+        service = f"agent-os-{json.loads(manager.run(install))['id']}.service"
+        manager.systemctl("start", "--no-block", service)
+        manager.room.wait_for("the slow task", lambda: place.lines("slow-begun"))
+        manager.room.wait_for("the first of the quick one", lambda: place.done("quick") > 0)
+        (place.home / "long").touch()
+        begun = len(place.lines("quick-begun"))
+        manager.room.wait_for("another of the quick one", lambda: len(place.lines("quick-begun")) > begun, seconds=90)
+        manager.systemctl("stop", service)
+        ended = manager.ended(service)
+    assert len(place.lines("slow-begun")) == 1
+    running = place.rows("SELECT task, status, error FROM runs WHERE status <> 'success' ORDER BY task")
+    assert running == [(task, "failed", "interrupted: stopped by signal 15") for task in ("quick", "slow")]
+    assert (ended["Result"], ended["ExecMainStatus"]) == ("exit-code", "143")

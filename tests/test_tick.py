@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,6 +126,65 @@ def test_what_a_tick_will_do_is_missing_before_it_comes(home: AppHome) -> None:
     assert gaps("daily") == [("2026-11-22", "2026-11-22", why)]
     tick(home)
     assert gaps("hourly") == gaps("daily") == []
+
+
+def with_app(home: AppHome, named: bool) -> None:
+    """An app with an hourly task, named in agent_os.ini or not, beside a task of the ini."""
+    apps = f"[agent_os]\napps = {home.folder / 'app_1.py'}\n" if named else ""
+    declare(home, apps + "[task:other]\ncommand = true\nschedule = 0 * * * *\n")
+
+
+APP = """
+@app.task(schedule="0 * * * *", catch_up="all")
+def hourly(ctx):
+    pass
+"""
+
+
+def test_nothing_is_owed_of_the_time_in_which_an_app_was_not_named(home: AppHome) -> None:
+    """Taken out of `apps =` for ten hours and named again: not one of them; from then on every hour."""
+    home.write(APP)
+    with_app(home, named=True)
+    tick(home)
+    hours(home, 1)
+    tick(home)
+    with_app(home, named=False)
+    hours(home, 1)
+    tick(home)
+    hours(home, 10)
+    tick(home)
+    with_app(home, named=True)
+    tick(home)
+    assert [key for key, _ in slots(home)] == ["2026-11-22T10:00Z"]
+    hours(home, 2)
+    tick(home)
+    assert [key[11:] for key, _ in slots(home)] == ["10:00Z", "22:00Z", "23:00Z"]
+
+
+def test_a_tick_without_an_app_takes_nothing_from_a_tick_with_it(home: AppHome) -> None:
+    """Two lines of a crontab, one of which says `--app`: that one is owed all its hours."""
+    home.write(APP)
+    with_app(home, named=False)
+    for _ in range(4):
+        assert home.run("tick", "--app", str(home.folder / "app_1.py"), app=False).code == 0
+        hours(home, 0.5)
+        tick(home)
+        hours(home, 0.5)
+    assert [key[11:] for key, _ in slots(home)] == ["10:00Z", "11:00Z", "12:00Z"]
+
+
+def test_what_a_shell_names_is_not_taken_out_by_what_does_not(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AGENT_OS_APPS of a shell is an option like --app: it says nothing of ticks that are started elsewhere."""
+    home.write(APP)
+    with_app(home, named=False)
+    for _ in range(4):
+        monkeypatch.setenv("AGENT_OS_APPS", str(home.folder / "app_1.py"))
+        tick(home)
+        hours(home, 0.5)
+        monkeypatch.delenv("AGENT_OS_APPS")
+        tick(home)
+        hours(home, 0.5)
+    assert [key[11:] for key, _ in slots(home)] == ["10:00Z", "11:00Z", "12:00Z"]
 
 
 def test_what_is_left_out_says_why(home: AppHome) -> None:
@@ -448,6 +508,21 @@ def test_a_note_counts_only_while_all_is_as_it_was(tmp_path: Path, change) -> No
 def test_a_note_is_for_one_program_and_one_time(tmp_path: Path, mark: str, now: str) -> None:
     """Another environment may enable a task; before it was written it knows nothing."""
     assert idle.next_at(str(noted(tmp_path)), mark=mark, now=now) == ""
+
+
+@pytest.mark.parametrize("name", ["agent_os.ini", ".env"])
+def test_an_edit_within_one_step_of_the_files_clock_is_seen(tmp_path: Path, name: str) -> None:
+    """As long as before, and written at the same time by what the file system says: another hour is another time."""
+    folder = noted(tmp_path)
+    path = folder / name
+    path.write_text("a = 07\n", encoding="utf-8")
+    at = path.stat().st_mtime_ns
+    state = idle.state_of(str(folder), str(folder / "agent_os.db"))
+    idle.write(str(folder), mark="m", state=state, span=SPAN, following=SPAN[1])
+    assert idle.next_at(str(folder), mark="m", now=NOW) == SPAN[1]
+    path.write_text("a = 06\n", encoding="utf-8")
+    os.utime(path, ns=(at, at))
+    assert idle.next_at(str(folder), mark="m", now=NOW) == ""
 
 
 def test_what_changes_from_call_to_call_does_not_spoil_a_note(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def install(args: Any) -> int:
     from ..schedulers import Undo
     from ..wiring import setup_of
     from . import schedule_trigger as chosen
-    from .tick import look_of, watcher_of
+    from .tick_look import look_of, watcher_of
 
     home = args.open()
     setup = setup_of(home)  # what a tick would stumble over is said now

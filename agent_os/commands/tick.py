@@ -6,7 +6,7 @@ import os
 import sys
 
 from .. import exits
-from ..core import archive, config, idle
+from ..core import archive, config, idle, signals
 from ..core.clock import iso, minute
 from ..core.errors import BusyError, ConfigError
 from . import emit, emit_json, work_done
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..core.home import Home
     from ..core.plan import Setup, Unit
-    from ..core.schedules import Schedules
     from ..core.ticking import Look, Watcher
 
 MOST_LOOKS = 5  # where others are faster every time: they do what is due
@@ -42,6 +41,8 @@ def execute(args: Any) -> int:
         from .tick_watch import watch
 
         return watch(args)
+    if args.watched:
+        signals.leave_it_to_parent()
     environ = config.environment(args.environ)
     mark = ""
     if archive.is_single_file() and not args.json:
@@ -62,6 +63,7 @@ def look_and_run(args: Any, mark: str) -> int:
     from ..core import mail
     from ..core.plan import check_clock
     from ..wiring import setup_of
+    from .tick_look import look_of, watcher_of
 
     check_clock(args.clock.now())
     if args.scheduled:
@@ -95,6 +97,7 @@ def look_and_run(args: Any, mark: str) -> int:
 def following_of(home: Home, setup: Setup, watcher: Watcher) -> str:
     """When something is due next; "never" where nothing has a time."""
     from ..core.ticking import next_of
+    from .tick_look import collect_of, disabled_of
 
     planned = next_of(setup, disabled_of(home, setup), now=watcher.now, collect=collect_of(home))
     return min(filter(None, (planned, watcher.again_at)), default="never")
@@ -132,6 +135,7 @@ def refuse_no_database(home: Home) -> None:
 def refuse_nothing(home: Home, setup: Setup) -> None:
     """Raise ConfigError where there is neither a database nor anything to look after: this may be the wrong folder."""
     from ..core.ticking import has_time
+    from .tick_look import disabled_of
 
     off = disabled_of(home, setup)
     if not os.path.exists(home.db_path) and not any(
@@ -155,99 +159,6 @@ def keep_log_small(home: Home) -> None:
         home.log.debug("tick.log", error.message)
 
 
-def watcher_of(home: Home, setup: Setup) -> Watcher:
-    """Who looks at the tasks of this home, at this instant."""
-    from ..core.living import Living
-    from ..core.schedules import Schedules
-    from ..core.slots import Slots
-    from ..core.ticking import Watcher
-
-    db = readable(home)
-    names = list(setup.tasks)
-    return Watcher(
-        setup,
-        Schedules(db),
-        now=home.clock.now(),
-        disabled=disabled_of(home, setup),
-        held=Living(home, Slots(db), owner="").held(names),
-        collect=collect_of(home),
-        edited_at=edited(home, setup),
-        origin=origin_of(home),
-    )
-
-
-def origin_of(home: Home) -> str:
-    """What tells the tasks of this home from those of another one whose database it shares."""
-    folder = home.settings.home
-    return "" if os.path.dirname(os.path.abspath(home.db_path)) == os.path.abspath(folder) else folder + os.pathsep
-
-
-def readable(home: Home) -> Any:
-    """The database: made or migrated where that has to be; else it is enough to read it."""
-    try:
-        return home.store().db
-    except ConfigError:  # there is none yet, or it is of an older version: a writer says what else may be wrong
-        return home.store(write=True).db
-
-
-def look_of(home: Home, watcher: Watcher) -> Look:
-    """What is due, after what is declared now was written down, if it is new."""
-    look = watcher.look()
-    if look.changes:
-        schedules = writable(home, watcher)
-        with home.store(write=True).db.atomic():
-            schedules.keep(look.changes, now=iso(watcher.now))
-    return look
-
-
-def writable(home: Home, watcher: Watcher) -> Schedules:
-    """Have the database open for writing, and the watcher ask there."""
-    from ..core.schedules import Schedules
-
-    home.reopen()
-    schedules = Schedules(home.store(write=True).db)
-    watcher.ask(schedules)
-    return schedules
-
-
-def disabled_of(home: Home, setup: Setup) -> dict[str, str]:
-    """Tasks that cannot run, and why."""
-    found = {name: setup.disabled(task, home.settings) for name, task in setup.tasks.items()}
-    return {name: reason for name, reason in found.items() if reason}
-
-
-def collect_of(home: Home) -> str:
-    """When collectors collect. Raises ConfigError for a schedule that cannot be meant."""
-    from ..core.ticking import collects_since
-
-    value, source = home.settings.find("AGENT_OS_COLLECT")
-    try:
-        collects_since(value, home.clock.now())
-    except ValueError as error:
-        raise ConfigError(
-            f"AGENT_OS_COLLECT (from {source}): {error}", hint="as daily 06:00 or every 6h, in UTC"
-        ) from error
-    return value
-
-
-def edited(home: Home, setup: Setup) -> dict[str, str]:
-    """When agent_os.ini (`""`) and the files of apps were written last; `""` where nobody knows."""
-    files = {"": os.path.join(home.settings.home, "agent_os.ini")}
-    files.update({task.app: task.app for task in setup.tasks.values() if task.app})
-    return {app: written_at(path, home.clock.now()) for app, path in files.items()}
-
-
-def written_at(path: str, now: datetime) -> str:
-    """When a file was written last; `""` where nobody knows, or a clock that was ahead says so."""
-    from datetime import datetime, timezone
-
-    try:
-        written = datetime.fromtimestamp(os.stat(path).st_mtime, timezone.utc)
-    except (OSError, OverflowError, ValueError):
-        return ""
-    return iso(written) if written <= now else ""
-
-
 def run(  # noqa: PLR0913 (what a tick knows, by name)
     args: Any, home: Home, setup: Setup, *, look: Look, watcher: Watcher, began_at: str
 ) -> int:
@@ -256,21 +167,25 @@ def run(  # noqa: PLR0913 (what a tick knows, by name)
     from ..wiring import runner_of
     from .report import report
     from .run import code_of, lookback_days
+    from .tick_again import Lookout
+    from .tick_look import watcher_of, writable
 
     order = Order(enabled_at=look.enabled_at, is_idle=watcher.is_idle, lookback_days=lookback_days(home))
     is_live = not (args.quiet or args.json) and bool(sys.stderr and sys.stderr.isatty())
     writable(home, watcher)
-    units = runner_of(home, setup, is_live=is_live).run(look.targets, order, began_at=began_at)
-    done = [unit for unit in units if unit.dues or unit.run_id]
-    with work_done():
-        if args.json:
-            after = watcher_of(home, setup)
-            tell_program(done, after.look(), following_of(home, setup, after))
-        elif done:
-            report(args, done)
-        else:  # only something was sent, or another run was faster
-            say_idle(args, look.waits, following_of(home, setup, watcher))
-    return code_of(units)
+    with Lookout(args, home) as lookout:
+        runner = runner_of(home, setup, is_live=is_live)
+        units = runner.run(look.targets, order, began_at=began_at, beat=lookout.beat)
+        done = [unit for unit in units if unit.dues or unit.run_id]
+        with work_done():
+            if args.json:
+                after = watcher_of(home, setup)
+                tell_program(done, after.look(), following_of(home, setup, after))
+            elif done:
+                report(args, done)
+            else:  # only something was sent, or another run was faster
+                say_idle(args, look.waits, following_of(home, setup, watcher))
+        return lookout.wait(code_of(units))
 
 
 def say_idle(args: Any, waits: Mapping[str, str], following: str) -> None:

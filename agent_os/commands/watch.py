@@ -40,7 +40,7 @@ def execute(args: Any) -> int:
     from ..core.schedules import Schedules
     from ..core.survey import Survey
     from ..wiring import setup_of
-    from .tick import edited
+    from .tick_look import edited
 
     grace = grace_of(args.grace)
     home = args.open()
@@ -165,7 +165,7 @@ def set_up_at(home: Home, now: datetime) -> str:
     """When a collector was set up at the latest: when the settings were written last; `""` where there are none."""
     import os
 
-    from .tick import written_at
+    from .tick_look import written_at
 
     return max(written_at(os.path.join(home.settings.home, name), now) for name in (".env", "agent_os.ini"))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAME = "agent_os.db.idle"
 LONGEST_SECONDS = 3600
 _LARGEST = 16_384
+_LARGEST_READ = 1 << 20  # of a file of settings; what comes after it is told by length and time alone
 _SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _VOLATILE = ("PWD", "OLDPWD", "SHLVL", "_", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MANAGERPID")
 
@@ -31,8 +32,9 @@ def mark_of(words: Sequence[str], environ: Mapping[str, str], *, program: str, z
 
 def state_of(home: str, db_path: str) -> str:
     """The path of the database, and what it and the files of settings are like now, in two lines."""
-    names = (os.path.join(home, ".env"), os.path.join(home, "agent_os.ini"), db_path)
-    return "\n".join([db_path, " ".join([*map(_stamp, names), _length(db_path + "-wal"), _commits(db_path)])])
+    settings = (os.path.join(home, ".env"), os.path.join(home, "agent_os.ini"))
+    seen = [*map(_content, settings), _stamp(db_path), _length(db_path + "-wal"), _commits(db_path)]
+    return "\n".join([db_path, " ".join(seen)])
 
 
 def next_at(home: str, *, mark: str, now: str) -> str:
@@ -88,6 +90,26 @@ def _stamp(path: str) -> str:
     except OSError:
         return "-"
     return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}"
+
+
+def _content(path: str) -> str:
+    """A file of settings: also what is in it, since two edits may be of the same length and, for the clock of a file
+    system, at the same time.
+    """
+    from zlib import crc32
+
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return _stamp(path)
+    try:
+        found = os.fstat(fd)
+        text = os.read(fd, min(found.st_size + 1, _LARGEST_READ))
+    except OSError:
+        return _stamp(path)
+    finally:
+        os.close(fd)
+    return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}.{crc32(text):x}"
 
 
 def looked(home: str) -> None:

@@ -12,18 +12,9 @@ from .bodies import Printed
 from .courier import CLOSING_SECONDS, Courier
 from .crew import LAST_WORDS, Crew
 from .desk import Refusal
-from .errors import (
-    AgentOSError,
-    ConfigError,
-    FencedError,
-    PermanentError,
-    Stopped,
-    TransientError,
-    out_of_memory,
-    sentence,
-)
+from .errors import AgentOSError, FencedError, PermanentError, TransientError, out_of_memory, sentence
 from .machine import PATIENCE_SECONDS
-from .reasons import Cancelled, asked_wait, hint_of, slot_status_of, trace_of, why
+from .reasons import Cancelled, hint_of, slot_status_of, trace_of, wait_after, why
 from .signals import stop_if_asked
 
 TYPE_CHECKING = False
@@ -43,7 +34,6 @@ if TYPE_CHECKING:
 HEARD_EVERY_SECONDS = 0.5  # how long a signal, a request to cancel, or a lease may go unnoticed
 PROCESS_SECONDS = 6.5  # for processes to be ended (5 s), once the program has been asked to stop
 THREAD_SECONDS = 2.0  # the same where only threads are at work, which nobody can end
-LONGEST_BACKOFF_SECONDS = 3600.0
 MOMENT_SECONDS = 0.05  # for how much work of very short units is claimed ahead
 MOST_AT_ONCE = 256
 AGAIN = "nothing of that window was stored; the next run asks again"
@@ -52,7 +42,11 @@ AGAIN = "nothing of that window was stored; the next run asks again"
 class Loop:
     """Works through units, once."""
 
-    def __init__(self, desk: Desk, home: Home, setup: Setup, *, progress: Progress) -> None:
+    def __init__(
+        self, desk: Desk, home: Home, setup: Setup, *, progress: Progress, beat: Callable[[], None] = lambda: None
+    ) -> None:
+        """`beat` is called about twice a second for as long as there is anything to do; it may not raise."""
+        self._beat = beat
         self._desk = desk
         self._clock = home.clock
         self._log = home.log
@@ -142,6 +136,7 @@ class Loop:
             self._looked_at = now
             self._look_for_cancelled()
             self._bury()
+            self._beat()
 
     def _gather(self) -> list[Event]:
         """What the threads have handed over; waits for the first of it when there is nothing else to do."""
@@ -239,13 +234,9 @@ class Loop:
 
     def _wait_of(self, unit: Unit, error: BaseException) -> Optional[float]:
         """For how long to wait before another attempt; None when there will be none."""
-        hopeless = (PermanentError, ConfigError, FencedError, Stopped, Cancelled)
-        if self._is_stopping or unit.attempt > unit.task.retries or isinstance(error, hopeless):
+        if self._is_stopping or unit.attempt > unit.task.retries:
             return None
-        doubled: float = unit.task.backoff_seconds * 2.0 ** min(unit.attempt - 1, 30)
-        wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * (self._setup.chance or _chance)())
-        asked = asked_wait(error)
-        return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
+        return wait_after(unit.attempt, error, backoff_seconds=unit.task.backoff_seconds, chance=self._setup.chance)
 
     # what becomes of a unit: what is known of it now, and what to tell once that is committed
 
@@ -392,9 +383,3 @@ class Loop:
         self._crew.settle(events)
         if not events:
             self._crew.wait(0.1)
-
-
-def _chance() -> float:
-    from random import random  # here: few runs are tried again
-
-    return random()  # noqa: S311 (it spreads retries, and hides nothing)

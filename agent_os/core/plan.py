@@ -15,7 +15,7 @@ from .text import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any, Optional
 
@@ -148,6 +148,7 @@ class Plan:
         self.left_out: list[tuple[Task, Due]] = []  # slots that are resolved as skipped without a run
         self.overtaken: list[tuple[Task, Due]] = []  # slots that are due too, and wait for the next run
         self.remarks: list[str] = []
+        self.is_cut = False  # more is left out than may be at once: this is no whole plan, and may not be enlisted
 
     def enlisted(self) -> list[tuple[Task, Sequence[Due]]]:
         """Every slot that the runner needs for itself, but those that it leaves out."""
@@ -173,10 +174,13 @@ class Planner:
     def _disabled(self, task: Task) -> str:
         return self._setup.disabled(task, self._home.settings)
 
-    def plan(self, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
+    def plan(
+        self, targets: Collection[str], order: Order, *, began_at: str, most_left_out: Optional[int] = None
+    ) -> Plan:
         """What is due of these tasks and of whatever they come after. ConfigError for a clock that was never set.
 
-        `began_at` is when this process began: what another one read since then is not asked for again.
+        `began_at` is when this process began: what another one read since then is not asked for again. Where more than
+        `most_left_out` slots would be left out, the plan is cut short: see `missed`.
         """
         check_clock(self._home.clock.now())
         self._asked = {}
@@ -197,10 +201,25 @@ class Planner:
                 made[task.name] = self._runs(task, mine, wanted=wanted, is_target=is_target, plan=plan)
             for unit in made[task.name]:
                 unit.is_target = is_target
+            if most_left_out is not None and len(plan.left_out) > most_left_out:
+                plan.is_cut = True
+                return plan
         plan.units = [unit for task in chosen for unit in made[task.name]]
         for unit in plan.units:
             self._connect(unit, made)
         return plan
+
+    def missed(self, targets: Collection[str], order: Order) -> Iterator[tuple[Task, list[Due]]]:
+        """What a plan would leave out that nobody has written down, task by task. Any of it may be written down before
+        the plan is made, the slots of a task together: what is older than a slot that is known is never new again.
+        """
+        now = self._home.clock.now()
+        for task in closure(self._tasks, targets):
+            if task.kind != "collector" and not task.is_adhoc and not self._disabled(task):
+                mine = order if task.name in targets else order.of_others()
+                known = self._slots.known(task, mine, latest=latest_key(task, now))
+                dues = due_slots(task, known, now=now, order=mine)
+                yield task, [due for due in dues if due.skip and not known.status(due.key)]
 
     def _runs(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool, plan: Plan) -> list[Unit]:
         """The units of a task that is no collector: slots of its own, and those that what follows it is in need of."""

@@ -1,9 +1,23 @@
-"""Why a run did not succeed, in words: from whatever was raised."""
+"""Why a run did not succeed, in words, and whether it is worth another attempt: from whatever was raised."""
 
 from __future__ import annotations
 
-from .errors import AgentOSError, Stopped, TransientError, out_of_memory
+from .errors import (
+    AgentOSError,
+    ConfigError,
+    FencedError,
+    PermanentError,
+    Stopped,
+    TransientError,
+    out_of_memory,
+)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Optional
+
+LONGEST_BACKOFF_SECONDS = 3600.0
 LONGEST_WAIT_SECONDS = 30 * 86_400.0
 
 
@@ -63,3 +77,21 @@ def asked_wait(error: BaseException) -> float:
     except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else 0.0
+
+
+def wait_after(
+    attempt: int, error: BaseException, *, backoff_seconds: float, chance: Optional[Callable[[], float]]
+) -> Optional[float]:
+    """For how long to wait after this attempt of a run, counted from 1; None where another one would be in vain."""
+    if isinstance(error, (PermanentError, ConfigError, FencedError, Stopped, Cancelled)):
+        return None
+    doubled = backoff_seconds * 2.0 ** min(attempt - 1, 30)
+    wait = min(doubled, LONGEST_BACKOFF_SECONDS) * (1 - 0.25 * (chance or _chance)())
+    asked = asked_wait(error)
+    return None if asked > LONGEST_BACKOFF_SECONDS else max(wait, asked)
+
+
+def _chance() -> float:
+    from random import random  # here: few runs are tried again
+
+    return random()  # noqa: S311 (it spreads retries, and hides nothing)

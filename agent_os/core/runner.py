@@ -16,15 +16,18 @@ from .retention import tidy_daily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from typing import Optional
 
-    from .due import Order
+    from .due import Due, Order
     from .home import Home
     from .plan import Plan
     from .progress import Progress
+    from .spec import Task
 
 SHORTEST_POLL_SECONDS = 0.02  # between two looks at a task that is running elsewhere
 LONGEST_POLL_SECONDS = 0.5
+MOST_LEFT_OUT = 5_000  # slots that are left out in one transaction; nobody else can write meanwhile
 
 
 class Runner:
@@ -39,8 +42,10 @@ class Runner:
         self._progress = progress
         self._store = home.store(write=True)
 
-    def run(self, targets: Collection[str], order: Order, *, began_at: str) -> list[Unit]:
-        """Do what is due of these tasks and of what they come after; what came of each run.
+    def run(
+        self, targets: Collection[str], order: Order, *, began_at: str, beat: Callable[[], None] = lambda: None
+    ) -> list[Unit]:
+        """Do what is due of these tasks and of what they come after; what came of each run. `beat` is for the loop.
 
         Raises BusyError when a task is running elsewhere, and whatever the database raises; a task that fails does not
         raise.
@@ -56,7 +61,7 @@ class Runner:
                 from .loop import Loop
 
                 self._note_clock(desk.journal.newest_instant())
-                units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
+                units = Loop(desk, self._home, self._setup, progress=self._progress(), beat=beat).run(units)
             for unit in units:
                 self._sum_up(unit)
             tidy_daily(desk.db, keep_days=self._setup.retention_days, log=self._log)
@@ -65,12 +70,16 @@ class Runner:
         return units
 
     def _take(self, desk: Desk, targets: Collection[str], order: Order, *, began_at: str) -> Plan:
-        """Close what the dead have left; have all slots of the plan or none; wait where the overlap policy says so."""
+        """Close what the dead have left; have all slots of the plan or none; wait where the overlap policy says so.
+
+        What is left out is written down in the same transaction, unless it is very much: then in some before it.
+        """
         planner = Planner(self._setup, home=self._home, store=self._store, slots=desk.slots)
         names = planner.names(targets)
         late: dict[str, str] = {}
         asked: set[str] = set()
         pause = SHORTEST_POLL_SECONDS
+        most: Optional[int] = MOST_LEFT_OUT
         patient_until = self._clock.monotonic() + 2 * GRACE_SECONDS
         while True:
             busy = desk.living.busy(names)  # a look, which costs no transaction
@@ -78,15 +87,20 @@ class Runner:
                 with desk.db.atomic():
                     late, busy = desk.living.bury(late, names)
                     if not late and not busy:
-                        plan = planner.plan(targets, order, began_at=began_at)
-                        desk.enlist(plan, order, targets)
+                        plan = planner.plan(targets, order, began_at=began_at, most_left_out=most)
+                        if not plan.is_cut:
+                            desk.enlist(plan, order, targets)
                 if late:
                     self._clock.sleep(machine.PATIENCE_SECONDS)
                     continue
-                if not busy:
+                if not busy and not plan.is_cut:
                     for remark in plan.remarks:
                         self._log.info("plan.remark", remark)
                     return plan
+                if not busy:
+                    _leave_out(desk, planner.missed(targets, order))
+                    most = None
+                    continue
             if self._clock.monotonic() >= patient_until or not self._are_being_ended(busy):
                 self._refuse_overlap(desk, busy, targets, order=order, asked=asked)
             self._clock.sleep(pause)
@@ -150,3 +164,20 @@ class Runner:
         first = min(answered, self._store.first_day(unit.task.name) or answered)
         unit.missing_days = sum(1 for day in unit.span if day >= first and day not in known)
         unit.tokens, unit.unpriced, unit.money = self._store.sums(unit.provider, unit.span)
+
+
+def _leave_out(desk: Desk, missed: Iterable[tuple[Task, list[Due]]]) -> None:
+    """Write slots down as left out, in parts. What a kill leaves of them is left out by the next start."""
+    part: list[tuple[Task, list[Due]]] = []
+    for task, dues in missed:
+        part.append((task, dues))
+        if sum(len(each) for _, each in part) >= MOST_LEFT_OUT:
+            _write_down(desk, part)
+    _write_down(desk, part)
+
+
+def _write_down(desk: Desk, part: list[tuple[Task, list[Due]]]) -> None:
+    with desk.db.atomic():
+        for task, dues in part:
+            desk.slots.notice(task.name, dues)
+    part.clear()

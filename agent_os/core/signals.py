@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAMES = ("SIGTERM", "SIGHUP", "SIGINT")
 _asked: dict[int, int] = {}  # thread -> the signal that asked it to stop
+_watched: list[bool] = []  # not empty: whoever has started us sees to our end
 
 
 def stop_if_asked() -> None:
@@ -22,6 +23,18 @@ def stop_if_asked() -> None:
     number = _asked.get(get_ident())
     if number is not None:
         raise Stopped(number)
+
+
+def leave_it_to_parent() -> None:
+    """Whoever has started us ends us if our end takes too long, and says why. So a second signal is no impatience: it
+    is what a supervisor has sent to all processes at once, and our parent to us.
+    """
+    _watched.append(True)
+
+
+def is_left_to_parent() -> bool:
+    """Whether somebody else says that a signal has ended us."""
+    return bool(_watched)
 
 
 class StopSignals:
@@ -49,6 +62,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         _asked.pop(get_ident(), None)
+        _watched.clear()
         for number, before in self._before.items():
             _signal.signal(number, _signal.SIG_DFL if before is None else before)
 
@@ -57,6 +71,8 @@ class StopSignals:
         self._is_over = True
 
     def _stop(self, number: int, _: Optional[FrameType]) -> None:
+        if self._seen and _watched:
+            return
         if self._seen:
             os._exit(128 + number)
         self._seen = True

@@ -183,12 +183,14 @@ class Slots:
                 self._write(task, due.key, after, reason="", now=now)
 
     def notice(self, task: str, dues: Iterable[Due]) -> None:
-        """Write down slots that are due and have to wait for another run; one that is known stays as it is."""
+        """Write down slots that nobody has: due, to wait for another run, or left out for the reason that they carry.
+        One that is known stays as it is.
+        """
         now = self._db.now()
         self._db.many(
-            "INSERT INTO slots(task, key, status, due_at, changed_at) VALUES (?, ?, 'due', ?, ?)"
+            "INSERT INTO slots(task, key, status, due_at, reason, changed_at) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT(task, key) DO NOTHING",
-            [(task, due.key, due.due_at, now) for due in dues],
+            [(task, due.key, "skipped" if due.skip else "due", due.due_at, due.skip, now) for due in dues],
         )
 
     def leave_out(self, task: str, due: Due, *, owner: str, lease_until: str) -> None:

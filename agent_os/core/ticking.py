@@ -49,6 +49,7 @@ class Watcher:
 
     `edited_at`: when agent_os.ini (`""`) and each app that is loaded were written; `""` where nobody knows.
     `origin`: what stands before the app in the rows of a home that shares the database of another one.
+    `gone`: apps that the settings of this home named before, and name no more.
     """
 
     def __init__(  # noqa: PLR0913 (all that is known, by name)
@@ -62,6 +63,7 @@ class Watcher:
         collect: str = COLLECT,
         edited_at: Mapping[str, str],
         origin: str = "",
+        gone: Collection[str] = (),
     ) -> None:
         self._setup = setup
         self._schedules = schedules
@@ -71,6 +73,7 @@ class Watcher:
         self._held = held
         self._edited_at = edited_at
         self._origin = origin
+        self._gone = gone
         self._collect_since = collects_since(collect, now)
         self._unresolved: Mapping[str, Mapping[str, Unresolved]] = {}
         self._newest: dict[str, str] = {}
@@ -125,7 +128,7 @@ class Watcher:
             look.enabled_at[task.name] = since
             look.changes.append((task.name, declared, since, self._origin + task.app))
         on = {task.name for task in mine}
-        ours = {self._origin + app for app in self._edited_at}
+        ours = {self._origin + app for app in (*self._edited_at, *self._gone)}
         for name, (declared, since, app) in before.items():
             if name not in on and app in ours and not declared.startswith(OFF):
                 off_since = since if declared.endswith(DAYS) else self._at

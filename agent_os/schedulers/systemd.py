@@ -41,7 +41,6 @@ Type=oneshot
 WorkingDirectory={folder}
 ExecStart={command}
 UMask={umask:04o}
-TimeoutStartSec=1d
 SuccessExitStatus=4
 """
 _TIMER_ASKED = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,NextElapseUSecRealtime,LastTriggerUSec,DropInPaths"
