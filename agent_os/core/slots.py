@@ -106,7 +106,8 @@ class Slots:
             "SELECT owner, task, max(lease_until) FROM slots WHERE owner <> '' GROUP BY owner, task"
         ):
             until, tasks = found.get(owner, ("", set()))
-            found[owner] = (max(until, lease), tasks | {task})
+            tasks.add(task)
+            found[owner] = (max(until, lease), tasks)
         for owner, task in self._db.all("SELECT DISTINCT owner, task FROM runs WHERE status = 'running'"):
             found.setdefault(owner, ("", set()))[1].add(task)
         return found
@@ -209,8 +210,9 @@ class Slots:
         now = self._db.now()
         for key in keys:
             before = self._row(task, key)
-            if before and before.owner == owner and before.status == "due":
-                self._write(task, key, machine.release(before, owner=owner), reason=reason, now=now)
+            after = before and machine.release(before, owner=owner)
+            if after and after is not before:
+                self._write(task, key, after, reason=reason, now=now)
 
     def renew(self, owner: str, *, lease_until: str) -> int:
         """Prolong the lease of everything that a runner has; how many slots that are."""
