@@ -263,3 +263,64 @@ def test_an_amount_beyond_all_measure_is_refused(house: House) -> None:
 def lease() -> str:
     """The end of a lease that is not over."""
     return iso(Clock().now() + timedelta(minutes=2))
+
+
+# --- who is gone ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_renewed", [True, False])
+def test_a_lease_that_is_over_while_its_lock_is_held_has_a_moment_to_be_renewed(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_renewed: bool
+) -> None:
+    """A machine that has slept wakes everyone at once: whoever looks first waits for the others before it judges."""
+    house.app("""
+        @app.task
+        def work(ctx): note(ctx.slot)
+    """)
+    house.task("work", "--key", "before")
+    other = lock.RunnerLock(str(house.home / "agent_os.db"), clock=house.clock)
+    other.acquire()
+    try:
+        house.change("UPDATE slots SET key = 'a', status = 'due', owner = ?, lease_until = '2026'", other.owner)
+        slept = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if is_renewed:
+                house.change("UPDATE slots SET lease_until = ?", iso(house.clock.now() + timedelta(seconds=100)))
+
+        monkeypatch.setattr(house.clock, "sleep", sleep)
+        answer = house.task("work", "--key", "a")
+    finally:
+        other.release()
+    assert slept == [6.0]
+    assert (answer.code, house.notes) == ((4, ["before"]) if is_renewed else (0, ["before", "a"]))
+
+
+def test_a_runner_is_gone_when_its_lock_is_free_or_another_ones(house: House) -> None:
+    """The lock says who holds it; one whose text could not be written (a full disk) is believed to be whose it was."""
+    path = str(house.home / "agent_os.db")
+    mine = lock.RunnerLock(path, clock=house.clock)
+    mine.acquire()
+    try:
+        assert not lock.is_gone(path, mine.owner)
+        assert lock.is_gone(path, "1.20261122T050000-1a2b3c4d5e6f")
+        assert lock.is_gone(path, "2.20261122T050000-1a2b3c4d5e6f")
+        assert lock.is_gone(path, "nobody")
+        for text in ("", "process 7, since 2026, runner 2.20261122T050000-1a2b3c4d5e6f\n"):
+            (house.home / "agent_os.db.runner-1.lock").write_text(text, encoding="ascii")
+            assert not lock.is_gone(path, "1.20261122T050000-1a2b3c4d5e6f")
+    finally:
+        mine.release()
+    assert lock.is_gone(path, mine.owner)
+
+
+def test_the_end_of_a_run_gives_its_lock_back(house: House) -> None:
+    """Also in a process that lives on: a failed run, one that is refused, and one that has nothing to do."""
+    house.app("""
+        @app.task
+        def work(ctx): raise PermanentError("no")
+    """)
+    for words in (("work",), ("work", "--key", "a"), ("work", "--key", "a", "--from-step", "none")):
+        house.task(*words)
+        assert lock.living(str(house.home / "agent_os.db")) == []

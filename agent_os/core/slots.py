@@ -354,14 +354,13 @@ class Slots:
         asked = "SELECT 1 FROM runs WHERE status = 'running' AND cancel_at IS NULL AND task = ? AND owner = ?"
         return self._db.one(asked, (task, owner)) is not None
 
-    def ask_to_cancel(self, *, run_id: str = "", task: str = "", owner: str = "") -> int:
-        """Ask the runner of a run, or of all runs of a task that it has, to end them. How many it was asked for."""
-        asked = self._db.run(
+    def ask_to_cancel(self, *, run_id: str = "", task: str = "", owner: str = "") -> None:
+        """Ask the runner of a run, or of all runs of a task that it has, to end them."""
+        self._db.run(
             "UPDATE runs SET cancel_at = ? WHERE status = 'running' AND cancel_at IS NULL"
             " AND (id = ? OR (task = ? AND owner = ?))",
             (self._db.now(), run_id, task, owner),
         )
-        return asked.rowcount
 
     # rows
 
