@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agent_os.core import due, lock
+from agent_os.core import due, files, lock
 from agent_os.core.clock import Clock, iso
+from agent_os.core.desk import Desk
+from agent_os.core.home import open_home
 from agent_os.core.spec import Task
+from agent_os.wiring import setup_of
+from tests.fakes.clock import ManualClock
 from tests.house import House
 
 
@@ -312,7 +316,48 @@ def test_a_runner_is_gone_when_its_lock_is_free_or_another_ones(house: House) ->
             assert not lock.is_gone(path, "1.20261122T050000-1a2b3c4d5e6f")
     finally:
         mine.release()
-    assert lock.is_gone(path, mine.owner)
+    with open(path + ".runner-1.lock", "rb") as someone_looks:
+        assert files.lock_fd(someone_looks.fileno(), wait=False, shared=True)
+        assert lock.is_gone(path, mine.owner)
+
+
+def test_whoever_has_the_lock_of_a_runner_knows_that_it_is_gone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although the text in it still says otherwise, since the disk is full: a lock of this number is held once."""
+    house.app("""
+        @app.task
+        def work(ctx): note(ctx.slot)
+    """)
+    house.task("work", "--key", "a")
+    owner = (house.home / "agent_os.db.runner-1.lock").read_text(encoding="ascii").split()[-1]
+    house.change("UPDATE slots SET status = 'running', owner = ?, lease_until = ?", owner, iso(house.clock.now()))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agent_os.core.lock.os.ftruncate", full)
+    monkeypatch.setattr("agent_os.core.machine.PATIENCE_SECONDS", 30.0)  # which nobody needs
+    assert house.task("work", "--key", "a").code == 0
+    assert house.notes == ["a", "a"]
+
+
+def test_a_runner_at_work_renews_its_lease(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while it waits for a single long task; what it has under way goes on."""
+    monkeypatch.setattr("agent_os.core.machine.RENEW_SECONDS", 0.1)
+    house.app("""
+        import sqlite3
+        @app.task
+        def work(ctx):
+            leases = set()
+            until = time.monotonic() + 20
+            while len(leases) < 3 and time.monotonic() < until:
+                db = sqlite3.connect(os.path.join(ctx.settings.home, "agent_os.db"))
+                leases |= set(db.execute("SELECT lease_until FROM slots").fetchall())
+                db.close()
+                time.sleep(0.05)
+            return len(leases)
+    """)
+    assert house.task("work").code == 0
+    assert house.rows("SELECT output_json FROM slots") == [("3",)]
 
 
 def test_the_end_of_a_run_gives_its_lock_back(house: House) -> None:
@@ -324,3 +369,19 @@ def test_the_end_of_a_run_gives_its_lock_back(house: House) -> None:
     for words in (("work",), ("work", "--key", "a"), ("work", "--key", "a", "--from-step", "none")):
         house.task(*words)
         assert lock.living(str(house.home / "agent_os.db")) == []
+
+
+def test_a_lease_is_renewed_in_time_and_when_the_clock_was_ahead(tmp_path: Path) -> None:
+    """Others do not believe a lease that reaches further than one of now can; so its runner does not, either."""
+    clock = ManualClock()
+    home = open_home(str(tmp_path), clock=clock, stderr=None, quiet=True, environ={})
+    try:
+        desk = Desk(home, setup_of(home), owner="1.x")
+        for seconds, is_due in ((49, False), (1, True), (49, False), (-49 - 3600, True), (49, False), (86_400, True)):
+            if desk.is_renewal_due():
+                with desk.db.atomic():
+                    desk.renew()
+            clock.moment += timedelta(seconds=seconds)
+            assert desk.is_renewal_due() is is_due
+    finally:
+        home.close()

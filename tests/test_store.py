@@ -272,7 +272,7 @@ WRITES = {
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("is_claimed_again", [False, True])
 def test_a_run_that_lost_its_slot_changes_nothing(store: Store, write, is_claimed_again: bool) -> None:
-    """Each write states the epoch of its claim; its runner was taken for gone, and another one may have claimed since."""
+    """Each write states the epoch of its claim; its runner was taken for gone, and another may have claimed since."""
     claimed = begin(store)
     with store.db.atomic():
         Slots(store.db).interrupt("1.x")
@@ -286,7 +286,7 @@ def test_a_run_that_lost_its_slot_changes_nothing(store: Store, write, is_claime
 
 def everything(store: Store) -> list[object]:
     """All that a run may change, but for the count of commits."""
-    return [store.db.all(f"SELECT * FROM {table}") for table in ("slots", "runs", "attempts", "outputs")]  # noqa: S608
+    return [store.db.all(f"SELECT * FROM {table}") for table in ("slots", "runs", "attempts", "outputs")]
 
 
 @pytest.mark.parametrize("write", ["check", "days", "success", "failure"])

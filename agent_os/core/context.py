@@ -71,7 +71,6 @@ class Context:
         self._stopped = stopped
         self._hosts = hosts
         self._http: Optional[HttpClient] = None
-        self._steps = dict(facts.steps)
         self._used: set[str] = set()
         self._messages: list[tuple[str, str, str]] = []
         self._spent: Optional[int] = None
@@ -151,12 +150,11 @@ class Context:
         self._used.add(name)
         given = [[_plain(each) for each in args], {key: _plain(each) for key, each in sorted(kwargs.items())}]
         input_hash = digest(given, f"step {name!r} of task {self.task}: what it is called with")
-        known = self._steps.get(name)
+        known = self._facts.steps.get(name)
         if known and known[0] == input_hash:
             return from_json(known[1])
         text = to_json(fn(*args, **kwargs), f"the value of step {name!r} of task {self.task}")
         self._call("step", name=name, input_hash=input_hash, output_json=text)
-        self._steps[name] = (input_hash, text)
         return from_json(text)
 
     def effect(
