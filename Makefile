@@ -22,13 +22,13 @@ demo: build ## build the file and watch it collect invented bills, in ten second
 build: ## make agent_os.pyz; needs nothing but Python 3.9 or newer
 	$(PYTHON) build.py
 
-test: $(TOOLS) ## run the tests (ARGS="-k money" chooses)
-	$(RUN) -m pytest $(ARGS)
+test: $(TOOLS) ## run the tests side by side (ARGS="-k money" chooses, ARGS="-n 0" takes one after the other)
+	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 vendored: $(TOOLS) ## run all tests against a copy of the folder inside another project
 	rm -rf build/project && mkdir -p build/project/acme/_vendor && touch build/project/acme/__init__.py build/project/acme/_vendor/__init__.py
 	cp -R agent_os build/project/acme/_vendor/
-	PYTHONPATH=build/project AGENT_OS_TEST_PACKAGE=acme._vendor.agent_os $(RUN) -m pytest -p no:cacheprovider -m "not slow" \
+	PYTHONPATH=build/project AGENT_OS_TEST_PACKAGE=acme._vendor.agent_os $(RUN) -m pytest -n auto --dist worksteal -p no:cacheprovider -m "not slow" \
 		--ignore tests/test_architecture.py --ignore tests/test_archive.py $(ARGS)
 
 check: $(TOOLS) ## lint, formatting, types

@@ -105,7 +105,7 @@ class OpenHome(Evidence):
 
         with self._opened(since=since, until=until) as (args, home):
             began_at = iso(args.clock.now())
-            args.key, args.force = key, force
+            args.key, args.force = key or None, force
             setup = self._setup(home, jobs=args.whole("jobs", str(jobs) if jobs else None, most=256))
             targets = _targets(tasks, setup)
             order = order_of(args, home)

@@ -11,7 +11,7 @@ import sys
 
 from .core.clock import Clock
 from .core.errors import UsageError
-from .core.text import nearest
+from .core.text import given_twice, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -231,6 +231,14 @@ def parse(words: Sequence[str]) -> Arguments:
         args = Arguments()
         args.verb = words[0][1:]
         return args
+    twice = given_twice(words, ("--task", "--app", "--key"))
+    if twice:
+        others = (
+            ", or name all apps in agent_os.ini: apps = a.py, b.py"
+            if twice == "--app"
+            else "; another one is another call"
+        )
+        raise UsageError(f"{twice} is given twice", hint=f"give one{others}")
     args = _scan(words) or _parse(words)
     args.argv = words
     return args

@@ -58,6 +58,17 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{SEED}={os.environ[SEED]}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: more than there are processors, since many a test waits for a process or a clock."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """What takes long begins first, so that nobody waits for it alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def program() -> list[str]:
     """The words that start the program under test in a process of its own, from any folder but with our sys.path."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 import textwrap
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -13,6 +16,8 @@ import pytest
 
 from agent_os.core.clock import Clock
 from agent_os.main import main
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class ShiftedClock(Clock):
@@ -109,3 +114,36 @@ class House:
     def slots(self, task: str) -> dict[str, str]:
         """key -> status."""
         return dict(self.rows("SELECT key, status FROM slots WHERE task = ? ORDER BY key", task))
+
+
+def started(house: House, *words: str, before: str = "") -> subprocess.Popen[str]:
+    """The program in a process of its own, in this home; `before` is code that is run there first."""
+    command = [sys.executable, "-m", "agent_os"]
+    if before:
+        command = [sys.executable, "-c", f"{before}; from agent_os.__main__ import main; raise SystemExit(main())"]
+    words = (*words, "--home", str(house.home))
+    return subprocess.Popen([*command, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(house: House, note: str, times: int = 1) -> None:
+    """Until this has been noted so often."""
+    deadline = time.monotonic() + 20
+    while house.notes.count(note) < times and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert house.notes.count(note) >= times
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def is_gone(pid: int, seconds: float = 10) -> bool:
+    """Whether it is gone, or will be within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not is_alive(pid)

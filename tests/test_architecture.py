@@ -19,9 +19,9 @@ HOUSE = ROOT / "agent_os"
 
 # The kernel, lowest rank first: a module imports only modules that stand above its own line.
 RANKS = (
-    "clock consoles crontab errors groups idle local_zone migrations money price_table redactor text",
-    "archive capture columns cron days files http_target http_tls http_wire json_value machine progress reasons"
-    " sheet signals strict_json",
+    "callables clock consoles crontab errors groups idle local_zone migrations money price_table redactor text",
+    "archive capture columns cron days files http_target http_tls http_wire json_value keeper machine progress"
+    " reasons sheet signals strict_json",
     "app_code db dotenv foreign_db http_request ini_file lock log_events log_tree logger model printing process spec",
     "cells config due log_reading log_store opening prices retry schedules seals",
     "chronicle export headings http_answer http_connector ini journal lateness ledger line_store logbook pings"
@@ -80,7 +80,16 @@ LEAN = (
         "core.runner",
         "core.store",
     ),
-    *("core.agenda", "core.app", "core.bodies", "core.capture", "core.context", "core.json_value", "core.text"),
+    *(
+        "core.agenda",
+        "core.app",
+        "core.bodies",
+        "core.callables",
+        "core.capture",
+        "core.context",
+        "core.json_value",
+        "core.text",
+    ),
 )
 HEAVY = {
     *(

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.house import House
+from tests.house import House, is_alive, is_gone, started, wait_for
 
 
 @pytest.fixture
@@ -115,7 +113,7 @@ def test_all_faults_of_all_tasks_are_said_at_once_before_anything_runs(house: Ho
     for word in (
         "6 faults", "retries is 'many'", "overlap is 'squash'", "onne", "did you mean one?",
         "shedule is no option; did you mean schedule?",
-        "task three: takes nothing; a task takes its context: def three(ctx)", "in a circle",
+        "takes nothing; write def three(ctx)", "in a circle",
     ):  # fmt: skip
         assert word in answer.err
     assert not house.notes
@@ -1226,20 +1224,6 @@ def test_replace_ends_the_other_one(house: House) -> None:
 # --- being stopped ----------------------------------------------------------------------------------------------------
 
 
-def started(house: House, *words: str) -> subprocess.Popen[str]:
-    """The program in a process of its own, in this home."""
-    root = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-m", "agent_os", *words, "--home", str(house.home)]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(house: House, note: str) -> None:
-    deadline = time.monotonic() + 20
-    while note not in house.notes and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert note in house.notes
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_ends_everything_in_order(house: House, number: int, code: int) -> None:
     """Children are ended, output so far is kept, the run is closed, its slots are due; exit 128 + n."""
@@ -1301,18 +1285,7 @@ def test_the_child_of_a_killed_runner_ends_with_it(house: House) -> None:
     wait_for(house, "begun")
     process.kill()
     process.communicate()
-    child = int(house.notes[0])
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and is_alive(child):
-        time.sleep(0.02)
-    assert not is_alive(child)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
+    assert is_gone(int(house.notes[0]))
 
 
 def test_a_runner_that_was_taken_over_ends_what_it_has_under_way(house: House) -> None:
@@ -1322,11 +1295,8 @@ def test_a_runner_that_was_taken_over_ends_what_it_has_under_way(house: House) -
         command = echo $$ >> {house.home}/notes; echo begun >> {house.home}/notes; sleep 60
         shell = yes
     """)
-    words = ["--task", "long", "--home", str(house.home)]
-    impatient = "from agent_os.core import machine; machine.RENEW_SECONDS = 0.3; from agent_os.main import main"
-    command = [sys.executable, "-c", f"{impatient}; raise SystemExit(main({words!r}))"]
-    root = Path(__file__).resolve().parent.parent
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    impatient = "from agent_os.core import machine; machine.RENEW_SECONDS = 0.3"
+    process = started(house, "--task", "long", before=impatient)
     wait_for(house, "begun")
     process.send_signal(signal.SIGSTOP)
     connection = sqlite3.connect(house.home / "agent_os.db")

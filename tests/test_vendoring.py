@@ -96,6 +96,7 @@ assert not issubclass(errors[0], errors[1]) and not issubclass(errors[1], errors
     assert done.stdout.splitlines() == ["3 agent_os.main", f"3 {VENDORED}.main"], done.stderr
 
 
+@pytest.mark.slow
 def test_the_tests_pass_against_a_vendored_copy(project):
     """The quick part of this very suite, with every `import agent_os` giving the copy."""
     chosen = [f"tests/{path.name}" for path in sorted((ROOT / "tests").glob("test_*.py"))]

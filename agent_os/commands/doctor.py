@@ -61,6 +61,11 @@ def examine(args: Arguments) -> Iterator[Check]:
             for task in setup.tasks.values()
             if task.ping and not (setup.pings and setup.pings.of(task.name))
         ]
+        silent += [
+            f"; the outbox {name} sends nothing, which is {disabled}"
+            for name, outbox in setup.outboxes.items()
+            if (disabled := setup.disabled(outbox, home.settings))
+        ]
         return f"{plural(len(setup.tasks), 'task')}{outboxes}, no fault in them{''.join(silent)}"
 
     yield from look_at_home(home, tasks)

@@ -153,12 +153,21 @@ def order_of(args: Arguments, home: Home) -> Order:
     if early:
         raise UsageError(f"no provider has anything from {early}", hint=f"the earliest day is {FIRST_DAY}")
     key = args.key or ""
-    if len(key) > 200 or not key.isprintable():
-        raise UsageError(f"--key {key[:40]!r} cannot name a slot", hint="use at most 200 printable characters")
+    if len(key) > 200 or not key.isprintable() or args.key == "":
+        raise UsageError(f"--key {key[:40]!r} cannot name a slot", hint="use 1 to 200 printable characters")
     return Order(
         since=since, until=until, force=args.force, lookback_days=lookback_days(home), key=key,
-        from_step=args.from_step or "",
+        from_step=from_step_of(args),
     )  # fmt: skip
+
+
+def from_step_of(args: Arguments) -> str:
+    """The step that is meant; "" where --from-step was not given. Raises UsageError for a variable that was not set."""
+    from ..core.errors import UsageError
+
+    if args.from_step == "":
+        raise UsageError("--from-step is empty", hint="name a step; `show RUN` lists them")
+    return args.from_step or ""
 
 
 def lookback_days(home: Home) -> int:

@@ -77,8 +77,8 @@ def run_again(  # noqa: PLR0913 (what a run is, all by name)
 ) -> int:
     """Run these slots, task -> keys, as `--task` runs those that are due. All of them are one run of the program."""
     from ..core.due import Order
-    from .run import check_order, lookback_days, run
+    from .run import check_order, from_step_of, lookback_days, run
 
-    order = Order(keys=keys, force=force, from_step=args.from_step or "", lookback_days=lookback_days(home))
+    order = Order(keys=keys, force=force, from_step=from_step_of(args), lookback_days=lookback_days(home))
     check_order(order, list(keys), setup)
     return run(args, home, setup, targets=list(keys), order=order, began_at=began_at)

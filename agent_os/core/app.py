@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .archive import PACKAGE
+from .callables import doc_of, place_of, why_unfit_for
 from .spec import Task, is_name
 from .text import nearest
 
@@ -68,18 +69,17 @@ class App:
         """
 
         def register(fn: Callable[..., Any]) -> Callable[..., Any]:
-            task = self._declare(name or getattr(fn, "__name__", ""), "function", options, doc=fn.__doc__)
+            task = self._declare(name or getattr(fn, "__name__", ""), "function", options, made_of=fn)
             task.function = fn
-            code = getattr(fn, "__code__", None)
-            if not callable(fn) or (code and code.co_flags & 0x280):  # coroutine, asynchronous generator
-                task.fault("is not a plain function")
-            elif code and not (code.co_argcount or code.co_flags & 0x04):  # 0x04: it has *args
-                task.fault(f"takes nothing; a task takes its context: def {code.co_name}(ctx)")
+            if isinstance(function, str):
+                task.fault(f"write @app.task(name={function!r}); the first argument of app.task is a function")
+            self._judge(task, fn, "ctx")
             self._add(task)
-            fn.task_name = task.name  # type: ignore[attr-defined]  # so that `after=` may name the function itself
+            if hasattr(fn, "__dict__") and not hasattr(fn, "__func__"):  # a method, or what is in C, can keep no name
+                fn.task_name = task.name  # type: ignore[attr-defined]  # so that `after=` may name the function itself
             return fn
 
-        return register if function is None else register(function)
+        return register if function is None or isinstance(function, str) else register(function)
 
     def collect(self, *collectors: Any) -> tuple[str, ...]:
         """The names of the tasks of these collectors, for `after=`. A class that is new is registered with it.
@@ -94,7 +94,7 @@ class App:
         name = f"fetch_{getattr(collector, 'name', '')}"
         is_built_in = str(getattr(collector, "__module__", "")).startswith(f"{PACKAGE}.plugins.")
         if not is_built_in and name not in self.tasks:
-            task = self._declare(name, "collector", {}, doc=collector.__doc__)
+            task = self._declare(name, "collector", {}, made_of=collector)
             task.collector = collector
             self._add(task)
         return name
@@ -108,8 +108,9 @@ class App:
 
         def register(fn: Fn) -> Fn:
             options = {"needs": needs, "retries": OUTBOX_RETRIES if retries is None else retries, "backoff": 1}
-            task = self._declare(name, "outbox", options, doc=fn.__doc__)
+            task = self._declare(name, "outbox", options, made_of=fn)
             task.function = fn
+            self._judge(task, fn, "ctx", "message")
             if name in self.outboxes:
                 self.faults.append(f"the app {self.name} has two outboxes named {name}")
             self.outboxes[name] = task
@@ -143,6 +144,9 @@ class App:
         def register(fn: Fn) -> Fn:
             if name in self.limits:
                 self.faults.append(f"the app {self.name} has two limits named {name}")
+            unfit = why_unfit_for(fn, "ask")
+            if unfit:
+                self.faults.append(f"the limit {name} of the app {self.name} {unfit}")
             self.limits[name] = fn
             return fn
 
@@ -162,17 +166,26 @@ class App:
 
         return register
 
-    def _declare(self, name: str, kind: str, options: dict[str, Any], *, doc: Optional[str]) -> Task:
-        task = Task(name, kind=kind, source=f"app {self.name}")
-        task.doc = (doc or "").strip().partition("\n")[0]
+    def _declare(self, name: str, kind: str, options: dict[str, Any], *, made_of: Any) -> Task:
+        place = place_of(made_of)
+        source = f"app {self.name}" + (f" ({place})" if place else "")
+        task = Task(name if isinstance(name, str) else repr(name), kind=kind, source=source)
+        task.doc = doc_of(made_of)
         for option in sorted(set(options) - OPTIONS):
             close = nearest(option, OPTIONS)
             task.fault(f"{option[:40]} is no option" + (f"; did you mean {close}?" if close else ""))
         return task.declare(options)
 
+    def _judge(self, task: Task, fn: Any, *given: str) -> None:
+        unfit = why_unfit_for(fn, *given)
+        if unfit:
+            task.fault(unfit)
+
     def _add(self, task: Task) -> None:
-        if task.name in self.tasks:
-            self.faults.append(f"the app {self.name} has two tasks named {task.name}")
+        other = self.tasks.get(task.name)
+        if other:
+            task.faults += other.faults  # it is told of all the same
+            task.fault(f"there are two tasks of this name; the other one is of {other.source}")
         self.tasks[task.name] = task
 
 

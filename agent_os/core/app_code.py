@@ -33,7 +33,8 @@ def imported(name: str) -> Optional[ModuleType]:
     from importlib import import_module
 
     try:
-        return import_module(name)
+        with _Talk():
+            return import_module(name)
     except MemoryError:
         raise
     except (Exception, SystemExit) as error:  # code that is not ours: whatever it raises is its failure
@@ -82,7 +83,8 @@ def _executed(name: str, path: str, file: str, source: bytes, *, hint: str) -> M
     names = [name, *_own_name(path, file)]
     sys.modules.update(dict.fromkeys(names, module))
     try:
-        spec.loader.exec_module(module)
+        with _Talk():
+            spec.loader.exec_module(module)
     except BaseException as error:
         for each in names:
             sys.modules.pop(each, None)
@@ -90,6 +92,20 @@ def _executed(name: str, path: str, file: str, source: bytes, *, hint: str) -> M
             raise _failed(path, error, hint) from error
         raise
     return module
+
+
+class _Talk:
+    """While code is imported, what it prints is talk: standard output is for what was asked for."""
+
+    def __enter__(self) -> None:
+        self._pid, self._stdout = os.getpid(), sys.stdout
+        sys.stdout = sys.stderr
+
+    def __exit__(self, *_: object) -> None:
+        if os.getpid() != self._pid:
+            os.kill(os.getpid(), 9)  # a fork that came back: what there is to do is its parent's
+        if sys.stdout is sys.stderr:
+            sys.stdout = self._stdout
 
 
 def _own_name(path: str, file: str) -> list[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .collector import Collector
     from .days import Window
     from .home import Home
+    from .keeper import Keeper
     from .spec import Task
 
 TRY_LATER = 75  # a command's way to say: not now (EX_TEMPFAIL of sysexits.h)
@@ -59,6 +60,7 @@ class Work:
         self.collector: Optional[Collector] = None
         self.windows: Sequence[Window] = ()
         self.open_day = ""
+        self.keeper: Optional[Keeper] = None  # of a command
         self.took = 0.0  # seconds that its body has taken
 
     @property
@@ -130,7 +132,7 @@ def run_command(work: Work) -> End:
     }  # fmt: skip
     ended = run_process(
         task.command, env=env, cwd=task.cwd, clock=work.home.clock, timeout_seconds=task.timeout_seconds,
-        stop=work.stopped,
+        stop=work.stopped, keeper=work.keeper,
     )  # fmt: skip
     output = work.home.redactor.text(ended.output)
     if ended.left_behind:
@@ -211,7 +213,7 @@ def deliver(work: Work) -> End:
                 receipt = ctx.effect(SENDING + key, _sending(work, ctx, message), policy="at_least_once")
                 work.call("message", number=number, status="sent", receipt_json=to_json(receipt, f"receipt of {key}"))
                 counts["sent"] += 1
-            except Exception as error:  # noqa: BLE001 (whatever a sender does, the other messages have their turn)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever one does, the others have their turn)
                 wait = _wait_of(error, tries + 1)
                 status = "parked" if wait is None else "waiting"
                 counts[status] += 1
@@ -251,7 +253,7 @@ def _sending(work: Work, ctx: Context, message: Message) -> Callable[[], Any]:
     return send
 
 
-def _wait_of(error: Exception, tries: int) -> Optional[float]:
+def _wait_of(error: BaseException, tries: int) -> Optional[float]:
     """For how long a message waits that was not taken; None: it is parked."""
     if not isinstance(error, TransientError) or tries >= MOST_TRIES:
         return None

@@ -6,6 +6,9 @@ thread of the same process or through the pipes of a child.
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
+from .callables import is_to_come, why_unfit
 from .days import Moments, Window
 from .due import is_day
 from .errors import PermanentError, TaskError
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 POLICIES = ("at_most_once", "at_least_once")
 LONGEST_KEY = 200
 SENDING = "send "  # with a message's key after it, the effect of its outbox
-MOST_SPENT = 2**62  # of one run, in the unit of its cost limit
+MOST_SPENT = 2**62  # at once, in the unit of the cost limit
 
 
 class Facts:
@@ -71,9 +74,10 @@ class Context:
         self._stopped = stopped
         self._hosts = hosts
         self._http: Optional[HttpClient] = None
-        self._used: set[str] = set()
+        self._steps = dict(facts.steps)
+        self._turn = allocate_lock()
+        self._begun: set[tuple[str, str]] = set()  # steps of this attempt, and effects that are under way in it
         self._messages: list[tuple[str, str, str]] = []
-        self._spent: Optional[int] = None
 
     # what the run is about
 
@@ -136,25 +140,26 @@ class Context:
 
     # what is done once
 
-    def step(self, name: str, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def step(self, name: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """The value of `fn(*args, **kwargs)`, which is JSON: called once for this slot and these arguments.
 
         It is kept when it returns. A later attempt, or the next run of this slot, reads it instead. Other arguments
         mean that it is called anew. Raises PermanentError for a value or an argument that is no JSON.
         """
         self._name("step", name)
-        if name in self._used:
+        self._function(f"step {name!r}", fn)
+        if not self._begin("step", name):
             raise PermanentError(
                 f"task {self.task} has two steps named {name!r} in one run", hint="give each its own name"
             )
-        self._used.add(name)
         given = [[_plain(each) for each in args], {key: _plain(each) for key, each in sorted(kwargs.items())}]
         input_hash = digest(given, f"step {name!r} of task {self.task}: what it is called with")
-        known = self._facts.steps.get(name)
+        known = self._steps.get(name)
         if known and known[0] == input_hash:
             return from_json(known[1])
         text = to_json(fn(*args, **kwargs), f"the value of step {name!r} of task {self.task}")
         self._call("step", name=name, input_hash=input_hash, output_json=text)
+        self._steps[name] = (input_hash, text)
         return from_json(text)
 
     def effect(
@@ -177,20 +182,36 @@ class Context:
             raise PermanentError(
                 f"effect {key!r} has the policy {policy!r}", hint=f"it is one of {', '.join(POLICIES)}"
             )
-        known = self._call("effect", key=key)
-        status, outcome = known or ("", None)
+        self._function(f"effect {key!r}", call)
+        if reconcile is not None:
+            self._function(f"`reconcile` of effect {key!r}", reconcile)
+        if not self._begin("effect", key):
+            raise PermanentError(
+                f"effect {key!r} of task {self.task} is under way already, in this very run",
+                hint="it was caused from within itself, or by two threads; give each its own key",
+            )
+        try:
+            return self._effect(key, call, reconcile, policy)
+        finally:
+            self._begun.discard(("effect", key))
+
+    def _effect(self, key: str, call: Callable[[], Any], reconcile: Optional[Callable[[], Any]], policy: str) -> Any:
+        """What is known of it decides whether it is caused."""
+        status, outcome = self._call("effect", key=key) or ("", None)
         if status == "done":
             return from_json(outcome) if outcome else None
         if status in ("intent", "ambiguous"):
             if reconcile is not None:
-                value = reconcile()
+                value = self._made(f"`reconcile` of effect {key!r}", reconcile())
                 if value is not None and value is not False:
                     return self._conclude(key, value)
             elif policy == "at_most_once":
-                self._call("conclude", key=key, status="ambiguous", error="the program ended while it was under way")
+                if status == "intent":  # else it is known better why nobody knows
+                    cause = "the program ended while it was under way"
+                    self._call("conclude", key=key, status="ambiguous", error=cause)
                 self.log.warning(
                     "effect.ambiguous",
-                    f"effect {key!r} of task {self.task} may have happened before the program ended: not called again;"
+                    f"effect {key!r} of task {self.task} may have happened already: not called again;"
                     " `doctor` says how to settle it",
                 )
                 return None
@@ -200,8 +221,8 @@ class Context:
         """Intent, call, outcome."""
         self._call("intend", key=key, policy=policy)
         try:
-            value = call()
-        except Exception as error:
+            value = self._made(f"effect {key!r}", call())
+        except (Exception, SystemExit) as error:
             is_known = isinstance(error, TaskError) and not error.may_have_happened
             status = "failed" if is_known or policy == "at_least_once" else "ambiguous"
             self._call("conclude", key=key, status=status, error=f"{type(error).__name__}: {error}")
@@ -231,35 +252,73 @@ class Context:
         return from_json(outcome) if status == "done" and outcome else None
 
     def spend(self, amount: int) -> None:
-        """Say what has been spent under the task's cost limit, in its unit; without it, what was reserved was spent."""
-        if (
-            isinstance(amount, bool)
-            or not isinstance(amount, int)
-            or not 0 <= amount <= MOST_SPENT - (self._spent or 0)
-        ):
+        """Say what has been spent under the task's cost limit, in its unit: all amounts of all attempts are added up.
+
+        Kept at once. A run that succeeds has spent what it said, or what was reserved where it said nothing; one that
+        does not has spent whichever is more.
+        """
+        if isinstance(amount, bool) or not isinstance(amount, int) or not 0 <= amount <= MOST_SPENT:
             raise PermanentError(f"task {self.task} spends {amount!r}, which is no amount", hint="give a whole number")
-        self._spent = (self._spent or 0) + amount
+        self._call("spend", amount=amount)
 
     # for the kernel
 
     def remembered(self) -> dict[str, Any]:
         """What has to be committed with the end of a successful run."""
+        if not isinstance(self.state, dict):
+            raise PermanentError(
+                f"the state of task {self.task} is of type {type(self.state).__name__}",
+                hint="change what is in ctx.state; it stays a dict",
+            )
         changes: dict[str, Optional[str]] = dict.fromkeys(set(self._facts.state) - set(self.state))
         for name, value in self.state.items():
-            if any("\ud800" <= character <= "\udfff" for character in str(name)):
+            if not isinstance(name, str):
                 raise PermanentError(
-                    f"state {str(name)!r} of task {self.task} cannot be kept: its name is no text",
+                    f"state {str(name)[:60]!r} of task {self.task} cannot be kept: its name is of type"
+                    f" {type(name).__name__}",
+                    hint="names are text, as they are when they are read back: ctx.state[str(name)]",
+                )
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                raise PermanentError(
+                    f"state {name!r} of task {self.task} cannot be kept: its name is no text",
                     hint='write names of files as `os.fsencode(name).decode("utf-8", "backslashreplace")`',
                 )
             text = to_json(value, f"state {name!r} of task {self.task}")
             if self._facts.state.get(name) != text:
-                changes[str(name)] = text
-        return {"state": changes, "messages": self._messages, "spent": self._spent}
+                changes[name] = text
+        return {"state": changes, "messages": self._messages}
 
     def close(self) -> None:
         """Close what the task has opened."""
         if self._http is not None:
             self._http.close()
+
+    def _begin(self, what: str, name: str) -> bool:
+        """Whether it is the only one of this name."""
+        with self._turn:
+            is_first = (what, name) not in self._begun
+            self._begun.add((what, name))
+            return is_first
+
+    def _function(self, what: str, fn: object) -> None:
+        reason = why_unfit(fn)
+        if reason:
+            raise PermanentError(
+                f"{what} of task {self.task}: what it is to call {reason}",
+                hint="give the function itself, and its arguments after it, or a lambda: nothing was called",
+            )
+
+    def _made(self, what: str, value: Any) -> Any:
+        """What a call gave back, unless that is a call that nobody has made yet."""
+        if is_to_come(value):
+            kind = type(value).__name__
+            if hasattr(value, "close"):
+                value.close()
+            raise PermanentError(
+                f"{what} of task {self.task} gave back a {kind}, which nobody has run: nothing has happened",
+                hint="have it done before it returns: asyncio.run(...), list(...)",
+            )
+        return value
 
     def _name(self, what: str, name: object, *, most: int = LONGEST_KEY) -> None:
         if not isinstance(name, str) or not 0 < len(name) <= most or not name.isprintable():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .bodies import End, Work
     from .home import Home
     from .line_store import Sum
+    from .lock import RunnerLock
     from .ping_book import PingBook
     from .plan import Plan, Setup
 
@@ -39,7 +40,7 @@ class Refusal(TaskError):  # noqa: N818 (an answer more than an error)
 class Desk:
     """Writes for one runner; `owner` is its name."""
 
-    def __init__(self, home: Home, setup: Setup, *, owner: str) -> None:
+    def __init__(self, home: Home, setup: Setup, *, lock: RunnerLock) -> None:
         self._home = home
         self._clock = home.clock
         self._setup = setup
@@ -47,9 +48,10 @@ class Desk:
         self.db = self._store.db
         self.slots = Slots(self.db)
         self.journal = Journal(self.db)
-        self.owner = owner
+        self.owner = lock.owner
+        self._lock = lock
         self.log = home.log
-        self.living = Living(home, self.slots, owner=owner)
+        self.living = Living(home, self.slots, owner=lock.owner)
         self._invocation = new_id(home.clock)
         self._claims: dict[Unit, Claimed] = {}
         self._began: dict[Unit, str] = {}
@@ -202,18 +204,17 @@ class Desk:
         reserved = ask.reserved
         try:
             answer = self._setup.cost_limits[name](ask)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # code that is not ours: whatever it raises is no yes
             raise Refusal(f"the limit {name} could not be asked: {type(error).__name__}: {error}") from error
-        if isinstance(answer, str):
-            raise Refusal(f"the limit {name} says no: {answer}")
-        if isinstance(answer, bool) or answer is None:
-            if not answer:
-                raise Refusal(f"the limit {name} says no")
+        if answer is True:
             return
+        if isinstance(answer, (bool, str)):
+            raise Refusal(f"the limit {name} says no" + (f": {answer}" if answer else ""))
         try:
             has_room = bool(unit.task.cost + reserved <= answer)
-        except TypeError as error:
-            raise Refusal(f"the limit {name} could not be asked: it answered with {type(answer).__name__}") from error
+        except Exception as error:  # of whatever kind it is, it is no amount
+            what = "nothing" if answer is None else type(answer).__name__
+            raise Refusal(f"the limit {name} could not be asked: it answered with {what}") from error
         if not has_room:
             raise Refusal(f"the limit {name} has {answer} left, {reserved} of it reserved; {unit.task.cost} is wanted")
 
@@ -250,6 +251,7 @@ class Desk:
         work = Work(task, facts, home=self._home, hosts=self._setup.hosts.get(task.name, ()))
         work.collector, work.windows = unit.collector, unit.windows
         work.open_day = self._began[unit][:10]
+        work.keeper = self._lock.keeper if task.kind == "command" else None
         return work
 
     def _steps(self, unit: Unit) -> dict[str, tuple[str, str]]:
@@ -320,7 +322,7 @@ class Desk:
         self.journal.keep_state(unit.task.name, state, run_id=unit.run_id)
         self.journal.post(messages, run_id=unit.run_id)
         if unit.task.cost_limit:
-            self.journal.settle(unit.run_id, remembered.get("spent"))
+            self.journal.settle(unit.run_id, unit.spent)
         self._tell_end(unit, is_success=True)
         del self._claims[unit]
 

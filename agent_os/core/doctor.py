@@ -209,5 +209,6 @@ def _messages(store: Store) -> Iterator[Check]:
         yield Check("outbox", PROBLEM, f"and {len(parked) - MOST_LISTED} more", todo="`outbox` lists them all")
     waiting = len(unsent) - len(parked)
     if waiting or not parked:
-        told = f"{plural(waiting, 'message')} to be sent by the next run" if waiting else "nothing waits"
+        told = f"{plural(waiting, 'message')} not sent yet; `outbox` says when the next try is due" if waiting else ""
+        told = told or "nothing waits"
         yield Check("outbox", OK, told)

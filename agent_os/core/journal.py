@@ -201,6 +201,10 @@ class Journal:
         """Set an amount aside for a run that begins."""
         self._db.run("INSERT INTO spendings VALUES (?, ?, ?, 0, ?)", (run_id, cost_limit, amount, self._db.now()))
 
+    def reserve_more(self, run_id: str, amount: int) -> None:
+        """Set aside at least so much, since it has been spent already."""
+        self._db.run("UPDATE spendings SET amount = ? WHERE run_id = ? AND amount < ?", (amount, run_id, amount))
+
     def settle(self, run_id: str, amount: Optional[int]) -> None:
         """Replace what was set aside by what was spent; None: what was set aside was spent."""
         self._db.run(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 16 * 2**20  # of one value as text: a step's result is a fact, not a file
 _DEEPEST = 100
+_LONGEST_PATH = 120
 _WORDS = {None: "null", True: "true", False: "false"}
 _MOST_BITS = 10_000  # beyond, Python may refuse to write it in decimal
 _HINT = (
@@ -25,7 +26,8 @@ def to_json(value: Any, what: str) -> str:
     import json  # here: most tasks hand nothing on
 
     for path, reason in _offences(value, "", 0):
-        raise PermanentError(f"{what} cannot be kept: {path or 'it'} is {reason}, which is not JSON", hint=_HINT)
+        where = path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
+        raise PermanentError(f"{what} cannot be kept: {where or 'it'} is {reason}, which is not JSON", hint=_HINT)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     if len(text) > LARGEST_BYTES:
         raise PermanentError(

@@ -89,7 +89,13 @@ class Living:
         return found
 
     def held(self, tasks: Collection[str]) -> dict[str, str]:
-        """Tasks of these that a runner has that is not known to be gone, and who: for those who only look."""
+        """Tasks of these that a runner has that is not known to be gone, and who: for those who only look.
+
+        One that was killed is gone, though what it had started is still being ended: whoever begins now waits for that.
+        """
         return {
-            task: other.owner for other in self.others({}) if other.state != "gone" for task in other.tasks & set(tasks)
+            task: other.owner
+            for other in self.others({})
+            if other.state != "gone" and not lock.is_orphaned(self._home.db_path, other.owner)
+            for task in other.tasks & set(tasks)
         }

@@ -11,9 +11,12 @@ import os
 from . import files
 from .clock import iso
 from .errors import BusyError
+from .keeper import ORPHANED, Keeper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Optional
+
     from .clock import Clock
 
 MOST_RUNNERS = 1000
@@ -33,6 +36,14 @@ class RunnerLock:
         self._db_path = db_path
         self._clock = clock
         self._fd = -1
+        self._keeper: Optional[Keeper] = None
+
+    @property
+    def keeper(self) -> Keeper:
+        """What ends the commands of this runner if it is killed. It has the lock until that is done."""
+        if not self._keeper:
+            self._keeper = Keeper(self._fd)
+        return self._keeper
 
     def acquire(self) -> None:
         """Take the first free lock. BusyError where a thousand runners live."""
@@ -55,6 +66,9 @@ class RunnerLock:
 
     def release(self) -> None:
         """Give it back. The file stays: removing it would let two processes hold two locks of one name."""
+        if self._keeper:
+            self._keeper.close()
+            self._keeper = None
         if self._fd >= 0:
             files.unlock_fd(self._fd)
             os.close(self._fd)
@@ -75,13 +89,18 @@ def is_gone(db_path: str, owner: str) -> bool:
     path = _path(db_path, number)
     if not _is_held(path):
         return True
-    written = _written(path).rpartition(", runner ")[2]
+    written = _written(path).partition("\n")[0].rpartition(", runner ")[2]
     return bool(written) and number_of(written) == number and written != owner
 
 
 def holder(db_path: str, owner: str) -> str:
     """Who holds it, as they wrote it down: "process 123, since 2026-…"; '' when unknown."""
     return _written(_path(db_path, number_of(owner))).partition(", runner ")[0]
+
+
+def is_orphaned(db_path: str, owner: str) -> bool:
+    """Whether the runner of this name was killed, and what it had started is being ended: a matter of seconds."""
+    return _written(_path(db_path, number_of(owner))).endswith(ORPHANED)
 
 
 def _written(path: str) -> str:

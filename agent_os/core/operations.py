@@ -37,10 +37,11 @@ if TYPE_CHECKING:
 
 
 OPERATIONS = (
-    *("step", "effect", "intend", "conclude", "messages", "message", "store", "refuse"),
+    *("step", "effect", "intend", "conclude", "spend", "messages", "message", "store", "refuse"),
     *("log_files", "keep_log", "log_sums", "first_log_day", "changed_log_days", "imported_prices", "used_prices"),
 )
 MESSAGES_AT_ONCE = 500
+MOST_SPENT = 2**62  # by one run, in the unit of its cost limit
 SILENT = "no log reaches back to this day"
 
 
@@ -71,6 +72,12 @@ class Operations:
         """Write down what came of an effect."""
         told = outcome and self._desk.hide(outcome)  # it has happened: what it gave is kept, but for secrets
         self._journal.conclude(unit.task.name, key, status, outcome=told, error=self._desk.hide(error))
+
+    def spend(self, unit: Unit, *, amount: int) -> None:
+        """Add to what a run has spent; from now on that counts, however it ends."""
+        if unit.task.cost_limit:
+            unit.spent = min((unit.spent or 0) + amount, MOST_SPENT)
+            self._journal.reserve_more(unit.run_id, unit.spent)
 
     def messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
         """What waits in the outbox of this task, and whose time has come."""

@@ -37,8 +37,8 @@ class Unit:
     __slots__ = (
         "after", "attempt", "begins_at", "blocked", "cause", "collector", "delay_seconds", "detail", "disabled", "dues",
         "error", "hint", "is_cancelled", "is_target", "key", "label", "missing_days", "money", "new_days", "notes",
-        "output", "output_json", "restated_days", "run_id", "seconds", "span", "status", "task", "tokens", "unpriced",
-        "value", "windows",
+        "output", "output_json", "restated_days", "run_id", "seconds", "span", "spent", "status", "task", "tokens",
+        "unpriced", "value", "windows",
     )  # fmt: skip
 
     def __init__(self, task: Task, *, key: str = "", dues: Sequence[Due] = ()) -> None:
@@ -73,6 +73,7 @@ class Unit:
         self.new_days: list[str] = []
         self.restated_days: list[str] = []
         self.notes: list[str] = []
+        self.spent: Optional[int] = None  # under its cost limit, as it said; None: it said nothing
         self.missing_days = 0
         self.tokens: Optional[int] = None
         self.unpriced = 0  # of the tokens, those that no price is known for

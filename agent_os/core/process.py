@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .errors import AgentOSError
+    from .keeper import Keeper
 
     Talk = Callable[[bytes], Optional[bytes]]
 
@@ -67,6 +68,7 @@ def run_process(  # noqa: PLR0913 (each is a choice of whoever runs a process; a
     grace_seconds: float = 5.0,
     talk: Optional[Talk] = None,
     first_input: bytes = b"",
+    keeper: Optional[Keeper] = None,
 ) -> Ended:
     """Run a program in a session of its own to its end, and say what came of it; from any thread, many at once.
 
@@ -78,7 +80,8 @@ def run_process(  # noqa: PLR0913 (each is a choice of whoever runs a process; a
     line on its stdout (at most 64 MiB) is given to `talk`, an answer that is not None is sent to its stdin as a line,
     after `first_input`; its output is stderr alone. Nothing else happens while `talk` works. If `talk` raises, the
     group is ended as above and the error passed on. Its stdin ends when this call does or when we are killed, which is
-    how it learns of that; without `talk` a program then goes on. Signals ignored here are ignored by it too (nohup).
+    how it learns of that; without `talk` a program then goes on, unless a `keeper` ends it. Signals ignored here are
+    ignored by it too (nohup).
 
     Raises PermanentError where the program or its folder will not do, else what `os_failure` makes of a refusal.
     """
@@ -86,7 +89,10 @@ def run_process(  # noqa: PLR0913 (each is a choice of whoever runs a process; a
         raise ConfigError("SIGCHLD is ignored here, which hides all exit codes", hint="start this program otherwise")
     with contextlib.ExitStack() as ends:
         run = _Run(f'"{safe(words[0])[:200]}"', clock=clock, talk=talk, first_input=first_input)
+        if keeper:
+            keeper.start()
         run.start(words, env=env, cwd=cwd, ends=ends)
+        run.watched_by(keeper)
         try:
             return run.to_its_end(timeout_seconds, stop=stop, grace_seconds=grace_seconds)
         except BaseException:
@@ -110,6 +116,7 @@ class _Run:
         self._unsent = bytearray(first_input)
         self._lines: deque[bytes] = deque()  # whole ones, not answered yet
         self._line = bytearray()  # the one that has no end yet
+        self._keeper: Optional[Keeper] = None
         self._has_ended = False
         self._ahead = 0  # bytes read of lines since then
 
@@ -128,6 +135,17 @@ class _Run:
                 )  # fmt: skip
             except (OSError, ValueError) as error:
                 raise _not_started(self._name, error, cwd=cwd) from error
+
+    def watched_by(self, keeper: Optional[Keeper]) -> None:
+        """Have somebody end it if we are killed."""
+        self._keeper = keeper
+        if keeper:
+            keeper.watch(self._child.pid)
+
+    def _let_go(self) -> None:
+        keeper, self._keeper = self._keeper, None
+        if keeper:
+            keeper.forget(self._child.pid)
 
     def _connect(self, ours: contextlib.ExitStack, its: contextlib.ExitStack) -> tuple[FileIO, FileIO, FileIO]:
         """The child's stdin, stdout and stderr. (Popen's own pipes leak where only some of them can be made.)"""
@@ -158,6 +176,7 @@ class _Run:
         self._listen(lambda: self._has_exited() or is_enough(), limit)
         if self._child.returncode is None and is_enough():
             self._end(grace_seconds)
+        self._let_go()
         self._has_ended, self._ahead = True, 0
         self._listen(lambda: not self._readers, _PATIENCE_SECONDS)
         patient_until = self._clock.monotonic() + _PATIENCE_SECONDS
@@ -171,6 +190,7 @@ class _Run:
         self._readers = dict.fromkeys(self._readers, self._capture.add)
         self._lines.clear()
         self._end(grace_seconds)
+        self._let_go()
 
     def _end(self, grace_seconds: float) -> None:
         try:

@@ -9,6 +9,7 @@ from . import lock, machine
 from .desk import Desk
 from .due import due_slots, latest_key
 from .errors import BusyError
+from .keeper import GRACE_SECONDS
 from .plan import Planner, Setup, Unit
 from .retention import tidy_daily
 
@@ -46,7 +47,7 @@ class Runner:
         runner_lock = lock.RunnerLock(self._home.db_path, clock=self._clock)
         runner_lock.acquire()
         try:
-            desk = Desk(self._home, self._setup, owner=runner_lock.owner)
+            desk = Desk(self._home, self._setup, lock=runner_lock)
             plan = self._take(desk, targets, order, began_at=began_at)
             units = list(plan.units)
             is_idle = all(unit.is_over for unit in units)
@@ -68,6 +69,7 @@ class Runner:
         late: dict[str, str] = {}
         asked: set[str] = set()
         pause = SHORTEST_POLL_SECONDS
+        patient_until = self._clock.monotonic() + 2 * GRACE_SECONDS
         while True:
             busy = desk.living.busy(names)  # a look, which costs no transaction
             if not busy:
@@ -83,9 +85,14 @@ class Runner:
                     for remark in plan.remarks:
                         self._log.info("plan.remark", remark)
                     return plan
-            self._refuse_overlap(desk, busy, targets, order=order, asked=asked)
+            if self._clock.monotonic() >= patient_until or not self._are_being_ended(busy):
+                self._refuse_overlap(desk, busy, targets, order=order, asked=asked)
             self._clock.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+
+    def _are_being_ended(self, busy: Mapping[str, str]) -> bool:
+        """Whether one of these has a runner that was killed: what it had left running is over in a moment."""
+        return any(lock.is_orphaned(self._home.db_path, owner) for owner in busy.values())
 
     def _refuse_overlap(
         self, desk: Desk, busy: Mapping[str, str], targets: Collection[str], *, order: Order, asked: set[str]

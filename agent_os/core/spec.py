@@ -25,6 +25,7 @@ LONGEST_NAME = 64
 MOST_RETRIES = 100
 LONGEST_SECONDS = 366 * 86_400.0
 BACKOFF_SECONDS = 10.0  # before the first retry; doubled for each one after it
+_MOST_CIRCLES = 10  # that are said at once: in a knot there is no end of them
 _FEW = 25  # instants of a schedule that show its rhythm: more than a day of hours
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -70,9 +71,11 @@ class Task:
         self.limits: tuple[str, ...] = ()
         self.cost_limit = ""
         self.cost = 0
-        if not is_name(name):
+        if not name:
+            self.fault("'' is no name for a task; give it one of its own")
+        elif not is_name(name):
             self.fault(
-                f"{name[:80]!r} is no name for a task: letters, digits, _, - and . (a letter first,"
+                f"{_shown(name)} is no name for a task: letters, digits, _, - and . (a letter first,"
                 f" {LONGEST_NAME} at most)"
             )
 
@@ -94,7 +97,8 @@ class Task:
 
     def fault(self, what: str) -> None:
         """Note something that cannot be meant."""
-        self.faults.append(f"{self.source}: task {self.name[:LONGEST_NAME]}: {what}")
+        named = f"task {self.name[:LONGEST_NAME]}" if self.name else "a task"
+        self.faults.append(f"{self.source}: {named}: {what}")
 
     def declare(self, options: Mapping[str, Any]) -> Task:
         """Take the options of a declaration, from Python or from text; None means that one was not given."""
@@ -191,7 +195,7 @@ class Task:
     def _text(self, option: str, value: object) -> str:
         if isinstance(value, str):
             return value.strip()
-        self.fault(f"{option} is {_shown(value)}; give a name")
+        self.fault(f"{option} is {_shown(value)}; give text")
         return ""
 
 
@@ -271,12 +275,18 @@ def _cycles(tasks: Mapping[str, Task]) -> list[str]:
         return []
     from graphlib import CycleError, TopologicalSorter
 
-    try:
-        TopologicalSorter({name: task.after for name, task in tasks.items()}).prepare()
-    except CycleError as error:
-        circle = " after ".join(reversed(error.args[1]))
-        return [f"tasks wait for each other in a circle: {circle}"]
-    return []
+    graph = {name: set(task.after) for name, task in tasks.items()}
+    found: list[str] = []
+    while len(found) < _MOST_CIRCLES:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            circle = error.args[1]
+            found.append(f"tasks wait for each other in a circle: {' after '.join(reversed(circle))}")
+            graph[circle[1]].discard(circle[0])  # what else is there?
+        else:
+            break
+    return found
 
 
 def _unknown(task: Task, what: str, name: str, known: Iterable[str]) -> str:

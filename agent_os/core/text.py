@@ -140,3 +140,13 @@ def _row(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) ->
         blank = " " * (widths[index] - columns(cell))
         padded.append(blank + cell if index in right else cell + blank)
     return (" " * _GAP).join(padded).rstrip(" ")
+
+
+def given_twice(words: Sequence[str], names: Collection[str]) -> str:
+    """The first of these options that a command line gives two different values; "" for none."""
+    seen: dict[str, str] = {}
+    for word, following in zip(words, (*words[1:], "")):
+        name, equals, value = word.partition("=")
+        if name in names and seen.setdefault(name, value if equals else following) != (value if equals else following):
+            return name
+    return ""
