@@ -180,12 +180,14 @@ class _Boundary:
 
 def as_ours(error: BaseException, db_path: str = "the database") -> Optional[AgentOSError]:
     """The error of ours that an exception amounts to; None for one that only a fault of the program explains."""
-    from .core.errors import AgentOSError, os_failure, out_of_memory
+    from .core.errors import AgentOSError, import_failure, os_failure, out_of_memory
 
     if isinstance(error, AgentOSError):
         return error
     if isinstance(error, MemoryError):
         return out_of_memory()
+    if isinstance(error, ImportError):
+        return import_failure(error)
     if isinstance(error, OSError):
         return os_failure(f"using {error.filename}" if error.filename else "writing the output", error)
     if type(error).__module__ == "sqlite3" and isinstance(error, Exception):

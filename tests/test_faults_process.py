@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from agent_os import exits
 from agent_os.core import files
 from agent_os.core.errors import BusyError
 from agent_os.core.opening import open_to_write
-from agent_os.main import main
+from agent_os.main import as_ours, main
 from agent_os.sandbox.server import Sandbox
 from tests.fakes.environment import bare
 
@@ -52,6 +53,17 @@ def asked(home: Path, sql: str) -> list[tuple[object, ...]]:
     """What the database answers."""
     with closing(sqlite3.connect(home / "agent_os.db")) as connection:
         return connection.execute(sql).fetchall()
+
+
+# --- limits
+
+
+def test_a_module_in_c_that_cannot_be_opened_is_no_fault_of_ours() -> None:
+    """Where no more files can be opened Python calls it an ImportError; any other one is ours."""
+    limit = as_ours(ImportError("/x/_queue.so: cannot open shared object file: Too many open files", name="_queue"))
+    assert limit is not None
+    assert (exits.of(limit), limit.message) == (exits.ENV, "loading _queue: Too many open files")
+    assert as_ours(ImportError("cannot import name 'x'", name="y")) is None
 
 
 # --- signals

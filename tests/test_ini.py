@@ -445,6 +445,7 @@ FAULTS = [
         ["timezone and dst cannot be given with 'every 15m', which counts elapsed time"],
         id="every-with-a-wall",
     ),
+    pytest.param("command = x\npartition = hour", ["partition is 'hour'; it can only be day"], id="partition"),
     pytest.param(
         "command = x\nschedule = @daily\ndst = twice", ["dst is 'twice'; it is one of once, skip, wall"], id="dst"
     ),
@@ -458,7 +459,7 @@ def test_what_a_task_cannot_mean_is_kept_as_its_faults(lines, says, load, tmp_pa
     task = task_of(load, lines)
     text = "\n".join(task.faults)
     assert [part for part in says if part not in text] == []
-    assert all(fault.startswith(f"{tmp_path / 'agent_os.ini'} [task:it]: task it: ") for fault in task.faults)
+    assert all(fault.startswith(f"{tmp_path / 'agent_os.ini'} [task:it]: ") for fault in task.faults)
     assert "secret" not in text
     assert task.name == "it"
 
@@ -523,7 +524,7 @@ def test_a_command_gets_what_it_declares(load):
 def test_a_variable_that_names_what_is_not_set_is_an_error(dotenv, load):
     """When it runs, with the line that is missing."""
     task = task_of(load, "command = x\nenv.TOKEN = env:MY_KEY")
-    with pytest.raises(ConfigError, match=r"^task it: env\.TOKEN names MY_KEY, which is not set$") as caught:
+    with pytest.raises(ConfigError, match=r"^env\.TOKEN names MY_KEY, which is not set$") as caught:
         ini.env_of(task, load(dotenv=dotenv))
     assert "MY_KEY=..." in caught.value.hint
 

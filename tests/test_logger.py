@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_os.core.capture import Capture
 from agent_os.core.clock import Clock
 from agent_os.core.logger import Log, Redactor, stdlib_bridge
 
@@ -288,6 +289,27 @@ def test_no_known_secret_is_left_in_a_text(known, between):
         for secret in known:
             assert secret not in piece
             assert urllib.parse.quote(secret, safe="") not in piece
+
+
+def test_no_part_of_a_secret_stands_beside_what_was_left_out():
+    """Of a long output the middle is not kept: a secret that was cut in two there is hidden on both sides."""
+    redactor = Redactor()
+    redactor.add(SECRET)
+    for cut in range(4, len(SECRET) - 3):
+        before, after = SECRET[:cut], SECRET[cut:]
+        kept = f"a{before}\n[... 9 bytes left out ...]\n{after}b"
+        assert redactor.text(kept) == "a***\n[... 9 bytes left out ...]\n***b"
+    assert redactor.text(f"{SECRET[:9]}\n[... and so on\n{SECRET[9:]}") == f"{SECRET[:9]}\n[... and so on\n{SECRET[9:]}"
+
+
+def test_what_a_program_prints_has_no_part_of_a_secret_beside_its_gap():
+    """The line that stands for the gap is known to who hides secrets."""
+    redactor, capture = Redactor(), Capture()
+    redactor.add(KEY)
+    capture.add(b"a" * (64 * 1024 - 9) + KEY.encode() + b"b" * 99_999 + KEY.encode() + b"c" * (192 * 1024 - 9))
+    assert redactor.text(capture.text()) == (
+        "a" * (64 * 1024 - 9) + "***\n[... 100,021 bytes left out ...]\n***" + "c" * (192 * 1024 - 9)
+    )
 
 
 def test_overlapping_secrets_leave_no_end_behind():

@@ -803,6 +803,25 @@ def test_closed_streams_of_ours_do_not_confuse_its_own(tmp_path: Path, closed: s
     assert (tmp_path / "result").read_text() == repr((0, f"{said}\n", False, False, False))
 
 
+@linux
+def test_an_ascii_locale_takes_nothing_from_words_variables_and_folders(tmp_path: Path) -> None:
+    """They come from files of ours in UTF-8; Python itself would refuse each of them there."""
+    (tmp_path / "één").mkdir()
+    code = (
+        f"cwd = {str(tmp_path)!r} + '/\\xe9\\xe9n'\n"
+        "words = ['sh', '-c', 'printf \"%s %s %s\" \"$1\" \"$N\" \"${PWD##*/}\"', 'sh', 'h\\xe9']\n"
+        "ended = run_process(words, env={'N': '\\u2713', 'PATH': os.environ['PATH']}, cwd=cwd, clock=Clock(),\n"
+        "                    timeout_seconds=10, stop=lambda: False)\n"
+        "print(ascii(ended.output), sys.getfilesystemencoding())\n"
+        "try: run(['sh'], cwd=cwd + '2')\n"
+        "except Exception as error: print(ascii(str(error)))"
+    )
+    said = printed(code, tmp_path, shell='LC_ALL=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 exec "$@"')
+    assert said.split("\n")[0] == "'h\\xe9 \\u2713 \\xe9\\xe9n' ascii"
+    assert "its folder" in said
+    assert "is not there" in said
+
+
 def test_a_deleted_folder_of_ours_does_not_matter_and_one_of_its_own_is_named(tmp_path: Path) -> None:
     """Paths are whole, so ours is not asked for."""
     gone = tmp_path / "gone"

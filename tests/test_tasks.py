@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -72,6 +73,35 @@ def test_a_failure_is_a_sentence_and_exit_1(house: House) -> None:
     assert "Traceback" not in answer.err
     assert "Traceback" in (house.home / "agent.log").read_text()
     assert house.rows("SELECT status, error FROM runs") == [("failed", "ZeroDivisionError: division by zero")]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [("KeyboardInterrupt", "KeyboardInterrupt"), ("MemoryError", "the memory that this process may use is used up")],
+)
+@pytest.mark.parametrize("timeout", ["", '(timeout="20s")'], ids=["thread", "child"])
+def test_an_error_without_words_is_told_by_its_name(house: House, error: str, says: str, timeout: str) -> None:
+    """The history, the table and the log say the same of it."""
+    house.app(f"""
+        @app.task{timeout}
+        def broken(ctx): raise {error}
+    """)
+    assert f"error: broken: {says};" in house.task("broken").err
+    assert house.rows("SELECT error FROM runs") == [(says,)]
+
+
+def test_a_task_cannot_close_what_the_program_prints_to(house: House) -> None:
+    """It is everybody's: the run that has succeeded is told all the same."""
+    house.app("""
+        import sys
+        @app.task
+        def closes(ctx):
+            print("first")
+            sys.stdout.close()
+            print("second")
+    """)
+    answer = house.task("closes")
+    assert (answer.code, answer.out) == (0, "first\nsecond\n")
 
 
 @pytest.mark.parametrize("leaving", ["raise SystemExit(3)", "raise KeyboardInterrupt", "import sys; sys.exit(0)"])
@@ -1219,6 +1249,52 @@ def test_replace_ends_the_other_one(house: House) -> None:
         ("success", None),
     ]
     assert sorted(house.slots("long").values()) == ["skipped", "success"]
+
+
+def test_a_command_is_told_the_folder_that_it_runs_in(house: House) -> None:
+    """PWD is its own, not that of whoever started the program: make and others believe it."""
+    (house.home / "sub").mkdir()
+    house.ini("""
+        [task:where]
+        command = env
+        cwd = sub
+    """)
+    assert f"PWD={house.home}/sub\n" in house.task("where").out
+
+
+def test_a_clock_that_went_back_is_noted(house: House) -> None:
+    """The history is no longer in the order in which things happened; what begins is done all the same."""
+    house.ini("""
+        [task:any]
+        command = true
+    """)
+    for moment in ("2026-11-22T09:10", "2026-11-22T08:00", "2026-11-22T09:20"):
+        house.clock.set(moment)
+        assert house.task("any").code == 0
+    log = [json.loads(line) for line in (house.home / "agent.log").read_text().splitlines()]
+    assert [each["message"] for each in log if each["event"] == "clock_went_back"] == [
+        "the clock says 2026-11-22T08:00Z, and a run has ended at 2026-11-22T09:10Z: it was ahead then, or is slow now"
+    ]
+
+
+@pytest.mark.parametrize("leaving", ["return", "raise RuntimeError('asked to stop')"])
+def test_what_leaves_because_it_is_asked_to_is_due_again(house: House, leaving: str) -> None:
+    """`if ctx.stopped: return` is no success: half a piece of work would count as done, and never be done."""
+    house.app(f"""
+        @app.task
+        def long(ctx):
+            note("begun")
+            while not ctx.stopped: time.sleep(0.01)
+            note("left")
+            {leaving}
+    """)
+    process = started(house, "--task", "long", "--app", str(house._app))
+    wait_for(house, "begun")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert house.notes == ["begun", "left"]
+    assert house.rows("SELECT status, error FROM runs") == [("failed", "interrupted: stopped by signal 15")]
+    assert list(house.slots("long").values()) == ["due"]
 
 
 # --- being stopped ----------------------------------------------------------------------------------------------------

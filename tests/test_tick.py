@@ -45,6 +45,28 @@ def tick(home: AppHome, code: int = 0) -> str:
     return answer.out
 
 
+# --- tried later ------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_that_asks_to_be_tried_later_is_due_at_the_next_tick(home: AppHome) -> None:
+    """Exit code 75 is "not now": its slot stays due. Any other code is a failure, which waits for the next slot."""
+    text = "[task:{}]\ncommand = sh -c 'test -e ready || exit {}'\ncwd = .\nschedule = 0 * * * *\n"
+    declare(home, text.format("later", 75) + text.format("failing", 1))
+    tick(home)
+    hours(home, 1)
+    tick(home, code=1)
+    assert slots(home, "later") == [("2026-11-22T10:00Z", "due")]
+    assert slots(home, "failing") == [("2026-11-22T10:00Z", "failed")]
+    assert home.rows("SELECT task, status, error FROM runs ORDER BY task") == [
+        ("failing", "failed", "it ended with exit code 1"),
+        ("later", "failed", "it asks to be tried later (exit code 75)"),
+    ]
+    (home.folder / "ready").touch()
+    tick(home)
+    assert slots(home, "later") == [("2026-11-22T10:00Z", "success")]
+    assert slots(home, "failing") == [("2026-11-22T10:00Z", "failed")]
+
+
 # --- what is due ------------------------------------------------------------------------------------------------------
 
 

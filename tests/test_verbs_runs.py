@@ -540,6 +540,23 @@ def test_a_run_that_is_busy_hears_that_it_is_cancelled_and_leaves_nothing_afterw
     assert house.rows("SELECT status FROM runs WHERE task = 'other'") == [("success",)]
 
 
+@posix
+def test_a_run_that_waits_for_its_next_attempt_is_cancelled_at_once(house: House) -> None:
+    """Also where its runner has nothing else to do: it does not end before it has written that down."""
+    (house.home / "agent_os.ini").write_text("[task:flaky]\ncommand = false\nretries = 3\nbackoff = 1h\n")
+    process = house.start("--task", "flaky")
+    run = house.await_run("flaky")
+    ends_at = time.monotonic() + 10
+    while house.rows("SELECT retry_at FROM runs") == [(None,)] and time.monotonic() < ends_at:
+        time.sleep(0.02)
+    answer = house.run("cancel", run)
+    _, err = process.communicate(timeout=30)
+    assert (answer.code, process.returncode) == (0, 1)
+    assert b"flaky: cancelled: its end was asked for" in err
+    assert house.rows("SELECT status, error FROM runs") == [("failed", "cancelled: its end was asked for")]
+    assert list(house.slots("flaky").values()) == ["skipped"]
+
+
 def test_cancelling_what_is_over_changes_nothing(house: House) -> None:
     """It says so, and all is well."""
     house.run("--task", "morning")

@@ -18,7 +18,7 @@ from .errors import (
     TransientError,
 )
 from .json_value import from_json, to_json
-from .reasons import asked_wait
+from .reasons import TryLater, asked_wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def run_command(work: Work) -> End:
     task, facts = work.task, work.facts
     start, end = (f"{edge}T00:00Z" if len(edge) == 10 else edge for edge in facts.window)
     env = {
-        **env_of(task, work.home.settings),
+        **env_of(task, work.home.settings), **({} if "PWD" in task.env else {"PWD": task.cwd}),
         "AGENT_OS_TASK": task.name, "AGENT_OS_SLOT": facts.key, "AGENT_OS_RUN": facts.run_id,
         "AGENT_OS_ATTEMPT": str(facts.attempt), "AGENT_OS_HOME": work.home.settings.home,
         "AGENT_OS_WINDOW_START": start, "AGENT_OS_WINDOW_END": end,
@@ -153,7 +153,7 @@ def failure_of(task: Task, ended: Any) -> Optional[AgentOSError]:
             hint="`show` has what it printed; raise `timeout` if it needs longer",
         )
     if ended.code == TRY_LATER:
-        return TransientError("it asks to be tried later (exit code 75)" + _last_line(ended.output))
+        return TryLater("it asks to be tried later (exit code 75)" + _last_line(ended.output))
     if ended.code:
         how = f"exit code {ended.code}" if ended.code > 0 else f"signal {-ended.code}"
         return TransientError(f"it ended with {how}" + _last_line(ended.output), hint="`show` has its output")

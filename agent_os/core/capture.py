@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 
+from .redactor import gap
 from .text import plural
 
 _HEAD_BYTES = 64 * 1024
@@ -36,8 +37,8 @@ class Capture:
         start = 0
         while start < 3 and self._tail[start] & 0xC0 == 0x80:  # belongs to a character that began in the gap
             start += 1
-        gap = plural(self._left_out + len(self._head) - whole + start, "byte")
-        return f"{_decoded(self._head[:whole])}\n[... {gap} left out ...]\n{_decoded(self._tail[start:])}"
+        left_out = gap(plural(self._left_out + len(self._head) - whole + start, "byte"))
+        return f"{_decoded(self._head[:whole])}{left_out}{_decoded(self._tail[start:])}"
 
 
 def _decoded(data: bytearray) -> str:

@@ -15,6 +15,7 @@ from .archive import child_environment, self_command
 from .bodies import End, Printed, Work, failure_of
 from .context import Facts
 from .errors import AgentOSError, ConfigError, FencedError, PermanentError, TaskError, TransientError
+from .reasons import why
 
 if TYPE_CHECKING:
     from typing import BinaryIO, Optional
@@ -140,7 +141,7 @@ def _as_json(error: BaseException) -> dict[str, Any]:
     kind = next((name for name in reversed(list(_KINDS)) if isinstance(error, _KINDS[name])), "")
     return {
         "kind": kind,
-        "message": error.message if isinstance(error, AgentOSError) else f"{type(error).__name__}: {error}",
+        "message": error.message if isinstance(error, AgentOSError) else why(error),
         "hint": getattr(error, "hint", "") or "",
         "retry_after": getattr(error, "retry_after", None),
         "may_have_happened": getattr(error, "may_have_happened", False),

@@ -11,7 +11,7 @@ from _thread import allocate_lock
 from .callables import is_to_come, why_unfit
 from .days import Moments, Window
 from .due import is_day
-from .errors import PermanentError, TaskError
+from .errors import PermanentError, TaskError, TransientError
 from .json_value import digest, from_json, to_json
 
 TYPE_CHECKING = False
@@ -72,6 +72,7 @@ class Context:
         self._call = call
         self._home = home
         self._stopped = stopped
+        self._has_heard = False  # that it is to end
         self._hosts = hosts
         self._http: Optional[HttpClient] = None
         self._steps = dict(facts.steps)
@@ -101,8 +102,9 @@ class Context:
 
     @property
     def stopped(self) -> bool:
-        """Whether the run has been asked to end; a long loop should look, and leave."""
-        return self._stopped()
+        """Whether the run has been asked to end; a long loop should look, and leave: its slot is due again."""
+        self._has_heard = self._has_heard or self._stopped()
+        return self._has_heard
 
     @property
     def settings(self) -> Settings:
@@ -264,7 +266,9 @@ class Context:
     # for the kernel
 
     def remembered(self) -> dict[str, Any]:
-        """What has to be committed with the end of a successful run."""
+        """What has to be committed with the end of a run. TransientError for one that left because it was asked to."""
+        if self._has_heard:
+            raise TransientError("it was stopped")
         if not isinstance(self.state, dict):
             raise PermanentError(
                 f"the state of task {self.task} is of type {type(self.state).__name__}",

@@ -348,8 +348,8 @@ class Desk:
                     hint=f"there are {', '.join(sorted(self._setup.outboxes)) or 'none'}",
                 )
 
-    def fail(self, unit: Unit, *, error: str, hint: str, is_cancelled: bool) -> None:
-        """A run has failed for good. What was cancelled is not due again by itself; days that nobody got to are."""
+    def fail(self, unit: Unit, *, error: str, hint: str, slot_status: str) -> None:
+        """A run has failed for good; what becomes of its slot. Days that nobody got to are due again."""
         claimed = self._claims[unit]
         self.slots.check(claimed)
         if unit.task.cost_limit:
@@ -358,7 +358,7 @@ class Desk:
             self.slots.resolve(claimed, list(claimed.epochs), "due", reason="")
         self.slots.finish(
             claimed, status="failed", error=self.hide(error), hint=self.hide(hint),
-            slot_status="skipped" if is_cancelled else "", requests=unit.requests, notes="; ".join(unit.notes),
+            slot_status=slot_status, requests=unit.requests, notes="; ".join(unit.notes),
             output=self.hide(unit.output),
         )  # fmt: skip
         self._tell_end(unit, is_success=False)

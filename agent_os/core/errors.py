@@ -6,6 +6,7 @@ Which exit code an error becomes is decided in `main` and nowhere else.
 from __future__ import annotations
 
 import errno
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +103,12 @@ def out_of_memory() -> AgentOSError:
     return ResourceError(
         "the memory that this process may use is used up", hint="raise the limit (ulimit -v) and start again"
     )
+
+
+def import_failure(error: ImportError) -> Optional[AgentOSError]:
+    """What an ImportError becomes that only says that no more files can be opened: a module in C raises no OSError."""
+    reason = os.strerror(errno.EMFILE)
+    return os_failure(f"loading {error.name}", OSError(errno.EMFILE, reason)) if reason in str(error) else None
 
 
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}

@@ -179,7 +179,7 @@ def _resolved(task: Task, name: str, settings: Settings) -> str:
     value = settings.get(setting)
     if not value:
         raise ConfigError(
-            f"task {task.name}: {_ENV}{name} names {setting}, which is not set",
+            f"{_ENV}{name} names {setting}, which is not set",
             hint=f"put {setting}=... into {os.path.join(settings.home, '.env')} (chmod 600)",
         )
     return value

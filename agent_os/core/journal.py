@@ -41,6 +41,11 @@ class Journal:
         )
         return (row[0], row[1], row[2]) if row else None
 
+    def newest_instant(self) -> str:
+        """When the run that was begun last has ended, or began; `""` where there was none."""
+        row = self._db.one("SELECT coalesce(finished_at, started_at) FROM runs ORDER BY started_at DESC LIMIT 1")
+        return str(row[0]) if row else ""
+
     def steps(self, task: str, key: str) -> dict[str, tuple[str, str]]:
         """The steps of a slot that are done: name -> (hash of the input, output as JSON)."""
         rows = self._db.all("SELECT name, input_hash, output_json FROM steps WHERE task = ? AND key = ?", (task, key))

@@ -23,7 +23,7 @@ from .errors import (
     sentence,
 )
 from .machine import PATIENCE_SECONDS
-from .reasons import Cancelled, asked_wait, hint_of, trace_of, why
+from .reasons import Cancelled, asked_wait, hint_of, slot_status_of, trace_of, why
 from .signals import stop_if_asked
 
 TYPE_CHECKING = False
@@ -231,7 +231,7 @@ class Loop:
             return self._give_up(unit, refused)
 
     def _give_up(self, unit: Unit, error: BaseException) -> Tell:
-        self._desk.fail(unit, error=self._why(error), hint=hint_of(error), is_cancelled=unit.is_cancelled)
+        self._desk.fail(unit, error=self._why(error), hint=hint_of(error), slot_status=slot_status_of(error))
         return self._fail(unit, error)
 
     def _why(self, error: BaseException) -> str:
@@ -337,7 +337,7 @@ class Loop:
             self._late = late
 
     def _end_work(self, unit: Unit) -> None:
-        work = self._active.get(unit)
+        work = self._active.setdefault(unit)  # what waits for its next attempt too, until its end is taken
         if work and work.collector:
             work.collector.abort()
         elif work is None or not work.has_process:

@@ -37,6 +37,11 @@ class Divider:
         if getattr(_mine, "capture", None) is None and self._stream is not None:
             self._stream.flush()
 
+    def close(self) -> None:
+        """What belongs to all is not a task's to close."""
+        if getattr(_mine, "capture", None) is None and self._stream is not None:
+            self._stream.close()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

@@ -23,7 +23,7 @@ from .text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Callable, Optional
+    from typing import Callable, Optional, Union
 
     from .clock import Clock
     from .errors import AgentOSError
@@ -129,7 +129,8 @@ class _Run:
                 raise os_failure(f"starting {self._name}", error) from error
             try:
                 self._child = subprocess.Popen(  # noqa: S603 (running what the user names is what it is for)
-                    list(words), stdin=stdin, stdout=stdout, stderr=stderr, env=dict(env), cwd=cwd,
+                    [*map(_spelt, words)], stdin=stdin, stdout=stdout, stderr=stderr, cwd=_spelt(cwd),
+                    env={name: _spelt(value) for name, value in env.items()},
                     start_new_session=sys.platform != "win32",
                     creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 )  # fmt: skip
@@ -268,11 +269,22 @@ def _pipe(readers: contextlib.ExitStack, writers: contextlib.ExitStack) -> tuple
     return readers.enter_context(FileIO(reader)), writers.enter_context(FileIO(writer, "w"))
 
 
+def _spelt(text: str) -> Union[str, bytes]:
+    """As the system takes it. In an ASCII locale Python does not: what stands in our files, in UTF-8, stays that."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+    return text
+
+
 def _not_started(name: str, error: Exception, *, cwd: str) -> AgentOSError:
     """What a refused start becomes. NUL in a word is a ValueError."""
     number = error.errno if isinstance(error, OSError) else None
-    if number in _ABSENT | _DENIED and not (os.path.isdir(cwd) and os.access(cwd, os.X_OK)):
-        why = "may not be entered" if os.path.isdir(cwd) else "is no folder" if os.path.lexists(cwd) else "is not there"
+    folder = _spelt(cwd)
+    if number in _ABSENT | _DENIED and not (os.path.isdir(folder) and os.access(folder, os.X_OK)):
+        is_there, is_folder = os.path.lexists(folder), os.path.isdir(folder)
+        why = "may not be entered" if is_folder else "is no folder" if is_there else "is not there"
         return PermanentError(f"cannot start {name}: its folder {safe(cwd)} {why}", hint="check the path, or create it")
     for numbers, reason, hint in _REFUSALS:
         if number in numbers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import AgentOSError, Stopped, TransientError
+from .errors import AgentOSError, Stopped, TransientError, out_of_memory
 
 LONGEST_WAIT_SECONDS = 30 * 86_400.0
 
@@ -14,13 +14,24 @@ class Cancelled(Exception):  # noqa: N818 (what happened, not an error)
         super().__init__("cancelled: its end was asked for")
 
 
+class TryLater(TransientError):  # noqa: N818 (what was asked for, not an error)
+    """Not now: no fault of anyone's. When the attempts of its run are used up, its slot stays due."""
+
+
+def slot_status_of(error: BaseException) -> str:
+    """What becomes of the slot of a run that ended so: what was cancelled is not due again by itself."""
+    return "skipped" if isinstance(error, Cancelled) else "due" if isinstance(error, TryLater) else "failed"
+
+
 def why(error: BaseException) -> str:
     """What went wrong."""
     if isinstance(error, Stopped):
         return f"stopped by signal {error.signal_number}"
     if isinstance(error, (AgentOSError, Cancelled)) or hasattr(error, "trace"):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError):
+        return str(out_of_memory())
+    return ": ".join(filter(None, (type(error).__name__, str(error))))
 
 
 def hint_of(error: BaseException) -> str:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 _SHORTEST_SECRET = 6  # a shorter one would blank ordinary words
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _KINDS = r"sk-(?:admin|proj|ant-admin01|ant-api03)-\.\.\.(?![A-Za-z0-9_*.-])"  # names of kinds, as our hints write them
+_GAP_BEGIN, _GAP_END = "[... ", " left out ...]\n"  # around how much of an output is not kept
+_TELLING_PART = 4  # so many characters of a secret that was cut in two; fewer tell nothing
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 
 
@@ -36,6 +38,8 @@ class Redactor:
             if spelling in s:
                 s = _blanked(s, self._spellings)
                 break
+        if _GAP_END in s:
+            s = self._without_parts(s)
         if "sk-" in s or "/webhooks/" in s or "hc-ping.com/" in s:
             import re
 
@@ -43,6 +47,35 @@ class Redactor:
             s = re.sub(r"/webhooks/[^\s\"'<>]+", "/webhooks/***", s)
             s = re.sub(r"hc-ping\.com/[^\s\"'<>]+", "hc-ping.com/***", s)
         return s
+
+    def _without_parts(self, s: str) -> str:
+        """`s`, an output of which the middle was left out, without what a gap has left of a secret."""
+        pieces = s.split(f"\n{_GAP_BEGIN}")
+        for number, piece in enumerate(pieces[1:], 1):
+            told, end, after = piece.partition(_GAP_END)
+            if end:
+                pieces[number - 1] = _ending_before(pieces[number - 1], self._spellings)
+                pieces[number] = told + end + _beginning_after(after, self._spellings)
+        return f"\n{_GAP_BEGIN}".join(pieces)
+
+
+def gap(what: str) -> str:
+    """The line that stands for what was left out of an output: `what` says how much that is."""
+    return f"\n{_GAP_BEGIN}{what}{_GAP_END}"
+
+
+def _ending_before(s: str, spellings: Iterable[str]) -> str:
+    """`s` without the beginning of a secret at its end."""
+    sizes = (size for each in spellings for size in range(_TELLING_PART, len(each)) if s.endswith(each[:size]))
+    size = max(sizes, default=0)
+    return f"{s[:-size]}***" if size else s
+
+
+def _beginning_after(s: str, spellings: Iterable[str]) -> str:
+    """`s` without the end of a secret at its beginning."""
+    sizes = (size for each in spellings for size in range(_TELLING_PART, len(each)) if s.startswith(each[-size:]))
+    size = max(sizes, default=0)
+    return f"***{s[size:]}" if size else s
 
 
 def _blanked(s: str, spellings: Iterable[str]) -> str:

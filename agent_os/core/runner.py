@@ -6,6 +6,7 @@ A run with nothing to do ends here; `loop`, which loads threads and all that wor
 from __future__ import annotations
 
 from . import lock, machine
+from .clock import iso
 from .desk import Desk
 from .due import due_slots, latest_key
 from .errors import BusyError
@@ -54,6 +55,7 @@ class Runner:
             if not is_idle or desk.has_to_send():
                 from .loop import Loop
 
+                self._note_clock(desk.journal.newest_instant())
                 units = Loop(desk, self._home, self._setup, progress=self._progress()).run(units)
             for unit in units:
                 self._sum_up(unit)
@@ -127,6 +129,15 @@ class Runner:
             if (is_newer or not order.is_tick) and desk.may_cancel(name, owner):
                 desk.ask_to_cancel(name, owner)
         return is_newer or not order.is_tick
+
+    def _note_clock(self, newest: str) -> None:
+        """Whoever reads the history later has to know why its times do not follow each other."""
+        now = iso(self._clock.now())
+        if now < newest:
+            text = (
+                f"the clock says {now[:16]}Z, and a run has ended at {newest[:16]}Z: it was ahead then, or is slow now"
+            )
+            self._log.info("clock_went_back", text)
 
     def _sum_up(self, unit: Unit) -> None:
         """The figures of a collector's span, whoever collected them."""

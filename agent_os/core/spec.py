@@ -95,10 +95,16 @@ class Task:
         """Whether it is due only when it is asked for."""
         return not self.partition and self.schedule is None
 
+    @property
+    def place(self) -> str:
+        """Where it was declared, and its name where that does not say it."""
+        is_section = self.source.endswith(f"[task:{self.name}]")
+        named = f"task {self.name[:LONGEST_NAME]}" if self.name else "a task"
+        return self.source if is_section else f"{self.source}: {named}"
+
     def fault(self, what: str) -> None:
         """Note something that cannot be meant."""
-        named = f"task {self.name[:LONGEST_NAME]}" if self.name else "a task"
-        self.faults.append(f"{self.source}: {named}: {what}")
+        self.faults.append(f"{self.place}: {what}")
 
     def declare(self, options: Mapping[str, Any]) -> Task:
         """Take the options of a declaration, from Python or from text; None means that one was not given."""
@@ -154,9 +160,10 @@ class Task:
     def _choice(self, option: str, value: object, choices: Sequence[str]) -> str:
         if isinstance(value, str) and value in choices:
             return value
-        known = ", ".join(choice or '""' for choice in choices)
+        known = [choice for choice in choices if choice]
         close = nearest(value, choices) if isinstance(value, str) else None
-        self.fault(f"{option} is {_shown(value)}; " + (f"did you mean {close}?" if close else f"it is one of {known}"))
+        otherwise = f"it is one of {', '.join(known)}" if len(known) > 1 else f"it can only be {known[0]}"
+        self.fault(f"{option} is {_shown(value)}; " + (f"did you mean {close}?" if close else otherwise))
         return choices[0]
 
     def _schedule(self, text: object, zone: object, dst: object) -> Optional[Schedule]:
@@ -291,7 +298,7 @@ def _cycles(tasks: Mapping[str, Task]) -> list[str]:
 
 def _unknown(task: Task, what: str, name: str, known: Iterable[str]) -> str:
     close = nearest(name, known)
-    return f"{task.source}: task {task.name} {what}" + (f" (did you mean {close}?)" if close else "")
+    return f"{task.place} {what}" + (f" (did you mean {close}?)" if close else "")
 
 
 def _shown(value: object) -> str:
