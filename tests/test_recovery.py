@@ -376,7 +376,7 @@ def test_a_lease_is_renewed_in_time_and_when_the_clock_was_ahead(tmp_path: Path)
     clock = ManualClock()
     home = open_home(str(tmp_path), clock=clock, stderr=None, quiet=True, environ={})
     try:
-        desk = Desk(home, setup_of(home), owner="1.x")
+        desk = Desk(home, setup_of(home), lock=lock.RunnerLock(home.db_path, clock=clock))
         for seconds, is_due in ((49, False), (1, True), (49, False), (-49 - 3600, True), (49, False), (86_400, True)):
             if desk.is_renewal_due():
                 with desk.db.atomic():
