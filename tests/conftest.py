@@ -12,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import ipaddress
 import os
+import random
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ settings.register_profile("shared", settings(), deadline=None, suppress_health_c
 settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parent.parent
+SEED = "AGENT_OS_SIMULATION_SEED"
+os.environ.setdefault(SEED, str(random.SystemRandom().randrange(10**6)))  # the same for all processes of pytest-xdist
 PACKAGE = os.environ.get("AGENT_OS_TEST_PACKAGE", "agent_os")
 
 
@@ -46,6 +49,13 @@ class OtherName(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 if PACKAGE != "agent_os":
     sys.meta_path.insert(0, OtherName())
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which schedules the simulation has played, also where all of them went well."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    if any("test_every_schedule_keeps" in getattr(each, "nodeid", "") for each in reports):
+        terminalreporter.write_line(f"{SEED}={os.environ[SEED]}")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,13 @@ from agent_os.core import context, journal, slots
 from agent_os.core.clock import Clock
 from agent_os.core.desk import Desk
 from agent_os.main import main
-from agent_os.selftest import checks, scenario
+from agent_os.selftest import checks, rounds, scenario
 from agent_os.selftest.rounds import Rounds
 from agent_os.selftest.verdict import Seen
+from tests.house import House
 
 ROOT = Path(__file__).resolve().parent.parent
-LEAST_POINTS = 40  # halves of commits in a run of the scenario
+LEAST_POINTS = 62  # halves of commits in a run of the scenario
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def crashes(tmp_path: Path) -> Rounds:
 # --- crashes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("point", range(2, LEAST_POINTS, 5))
+@pytest.mark.parametrize("point", range(3, LEAST_POINTS, 8))
 def test_a_run_that_is_killed_at_a_commit_is_recovered(crashes: Rounds, point: int) -> None:
     """Before or after it: each task succeeds once, steps are kept, effects called as declared, books settled."""
     seen = crashes.kill(at=point)
@@ -45,19 +47,84 @@ def test_a_run_that_is_killed_at_a_commit_is_recovered(crashes: Rounds, point: i
 
 @pytest.mark.slow
 def test_a_run_may_be_killed_at_every_commit(crashes: Rounds) -> None:
-    """The first half of the first commit, when there is no database yet, to the second half of the last."""
+    """The first half of the first commit, when there is no database yet, to the second half of the last.
+
+    SQLite's own log has the count: none is left out, and each is there as soon as its second half has come.
+    """
     kept, point = [], 0
     while True:
         seen = crashes.kill(at=point + 1)
         if seen is None:
             break
         point += 1
+        assert commits(Path(crashes.home, "agent_os.db-wal")) == point // 2
         verdict = crashes.recover(seen)
         assert verdict.faults == [], f"killed at half {point}"
         kept.append(verdict.kept)
     assert point >= LEAST_POINTS
     assert kept == sorted(kept)
     assert {0, len(scenario.STEPS)} <= set(kept)
+
+
+def commits(wal: Path) -> int:
+    """How many transactions the write-ahead log holds: frames that say how large the database is after them."""
+    data = wal.read_bytes() if wal.exists() else b""
+    page, salt = int.from_bytes(data[8:12], "big"), data[16:24]
+    frames = [data[at : at + 24] for at in range(32, len(data), 24 + page)]
+    return sum(1 for frame in frames if frame[8:16] == salt and any(frame[4:8]))
+
+
+# One process: killed at the n-th half of a commit, as above, but with any app.
+KILLED = """
+import os, sys
+from agent_os.core.db import Database
+from agent_os.main import main
+left = int(sys.argv[1])
+def count(_):
+    global left
+    left -= 1
+    left or os.kill(os.getpid(), 9)
+Database.on_commit = staticmethod(count)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
+def test_tasks_in_processes_of_their_own_are_recovered_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A child that asks for each step and effect, and a command after it: their runner is killed at every commit."""
+    point, code = 0, -9
+    while code == -9:
+        point += 1
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        house = House(folder, capsys)
+        house.app("""
+            from pathlib import Path
+            def done(what): return what in Path(__file__).with_name("notes").read_text().split()
+            @app.task(timeout="1m")
+            def careful(ctx):
+                ctx.step("read", lambda: note("read"))
+                ctx.effect("pay", lambda: note("pay"))
+                ctx.effect("order", lambda: note("order"), reconcile=lambda: done("order") or None)
+                ctx.state["runs"] = ctx.state.get("runs", 0) + 1
+        """)
+        house.ini(f"""
+            [task:shell]
+            command = sh -c "echo shell >>{folder}/notes"
+            after = careful
+        """)
+        words = ["--task", "shell", "--key", "a", "--app", str(house._app), "--home", str(folder), "--quiet"]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        code = subprocess.run([sys.executable, "-c", KILLED, str(point), *words], env=env, check=False).returncode
+        is_read = "pay" in house.notes  # which comes after it
+        assert house.task("shell", "--key", "a").code == 0
+        assert house.rows("SELECT task, status FROM slots ORDER BY 1") == [("careful", "success"), ("shell", "success")]
+        assert house.rows("SELECT count(*), value_json FROM state") == [(1, "1")]
+        assert house.rows("SELECT task FROM runs WHERE status = 'running'") == []
+        assert (house.notes.count("order"), house.notes.count("pay") <= 1) == (1, True), f"killed at half {point}"
+        assert house.notes.count("read") == 1 or not is_read
+    assert (code, point > 20) == (0, True)
 
 
 @pytest.mark.slow
@@ -192,6 +259,38 @@ def test_crashes_by_chance_are_the_same_for_one_seed(tmp_path: Path, capsys: pyt
     assert (told["kills"], told["recovered"], told["lost"], told["doubled"], told["faults"]) == (4, 4, 0, 0, [])
     (folder,) = tmp_path.iterdir()
     assert [each.name for each in folder.iterdir() if (each / "agent_os.db").exists()]
+
+
+def test_a_process_that_ends_by_itself_is_no_crash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it said is passed on. Where it only lacked room, that is all; else the files stay."""
+    for code, said, left in ((7, "error: no space to write a.db", 0), (70, "error: what is this", 1)):
+        child = [sys.executable, "-c", f"import sys; sys.stdin.read(); print({said!r}); sys.exit({code})"]
+        monkeypatch.setattr(rounds, "self_command", lambda child=child: child)
+        assert main(["selftest", "--crash", "2", "--home", str(tmp_path)]) == (7 if code == 7 else 6)
+        err = capsys.readouterr().err
+        assert said.partition(": ")[2] in err
+        assert err.startswith("error: no space" if code == 7 else "error: the process that was to be killed ended by")
+        assert len([each for each in tmp_path.iterdir() if each.is_dir()]) == left
+
+
+def test_whoever_stops_it_is_told_what_was_seen_by_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long test that is stopped has tested something."""
+    recover = Rounds.recover
+
+    def stopped(self: Rounds, seen: Seen):
+        if self.home.endswith("-3"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return recover(self, seen)
+
+    monkeypatch.setattr(Rounds, "recover", stopped)
+    assert main(["selftest", "--crash", "9", "--home", str(tmp_path)]) == 143
+    told = capsys.readouterr().out.splitlines()
+    assert told[1].split()[:3] == ["2", "2", "2"]
+    assert [each for each in tmp_path.iterdir() if each.is_dir()] == []
 
 
 @pytest.mark.parametrize("crash", [(), ("--crash", "2")])

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agent_os.core import due, lock
+from agent_os.core import due, files, lock
 from agent_os.core.clock import Clock, iso
+from agent_os.core.desk import Desk
+from agent_os.core.home import open_home
 from agent_os.core.spec import Task
+from agent_os.wiring import setup_of
+from tests.fakes.clock import ManualClock
 from tests.house import House
 
 
@@ -263,3 +267,121 @@ def test_an_amount_beyond_all_measure_is_refused(house: House) -> None:
 def lease() -> str:
     """The end of a lease that is not over."""
     return iso(Clock().now() + timedelta(minutes=2))
+
+
+# --- who is gone ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_renewed", [True, False])
+def test_a_lease_that_is_over_while_its_lock_is_held_has_a_moment_to_be_renewed(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_renewed: bool
+) -> None:
+    """A machine that has slept wakes everyone at once: whoever looks first waits for the others before it judges."""
+    house.app("""
+        @app.task
+        def work(ctx): note(ctx.slot)
+    """)
+    house.task("work", "--key", "before")
+    other = lock.RunnerLock(str(house.home / "agent_os.db"), clock=house.clock)
+    other.acquire()
+    try:
+        house.change("UPDATE slots SET key = 'a', status = 'due', owner = ?, lease_until = '2026'", other.owner)
+        slept = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if is_renewed:
+                house.change("UPDATE slots SET lease_until = ?", iso(house.clock.now() + timedelta(seconds=100)))
+
+        monkeypatch.setattr(house.clock, "sleep", sleep)
+        answer = house.task("work", "--key", "a")
+    finally:
+        other.release()
+    assert slept == [6.0]
+    assert (answer.code, house.notes) == ((4, ["before"]) if is_renewed else (0, ["before", "a"]))
+
+
+def test_a_runner_is_gone_when_its_lock_is_free_or_another_ones(house: House) -> None:
+    """The lock says who holds it; one whose text could not be written (a full disk) is believed to be whose it was."""
+    path = str(house.home / "agent_os.db")
+    mine = lock.RunnerLock(path, clock=house.clock)
+    mine.acquire()
+    try:
+        assert not lock.is_gone(path, mine.owner)
+        assert lock.is_gone(path, "1.20261122T050000-1a2b3c4d5e6f")
+        assert lock.is_gone(path, "2.20261122T050000-1a2b3c4d5e6f")
+        assert lock.is_gone(path, "nobody")
+        for text in ("", "process 7, since 2026, runner 2.20261122T050000-1a2b3c4d5e6f\n"):
+            (house.home / "agent_os.db.runner-1.lock").write_text(text, encoding="ascii")
+            assert not lock.is_gone(path, "1.20261122T050000-1a2b3c4d5e6f")
+    finally:
+        mine.release()
+    with open(path + ".runner-1.lock", "rb") as someone_looks:
+        assert files.lock_fd(someone_looks.fileno(), wait=False, shared=True)
+        assert lock.is_gone(path, mine.owner)
+
+
+def test_whoever_has_the_lock_of_a_runner_knows_that_it_is_gone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although the text in it still says otherwise, since the disk is full: a lock of this number is held once."""
+    house.app("""
+        @app.task
+        def work(ctx): note(ctx.slot)
+    """)
+    house.task("work", "--key", "a")
+    owner = (house.home / "agent_os.db.runner-1.lock").read_text(encoding="ascii").split()[-1]
+    lease = iso(house.clock.now() + timedelta(seconds=100))
+    house.change("UPDATE slots SET status = 'running', owner = ?, lease_until = ?", owner, lease)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agent_os.core.lock.os.ftruncate", full)
+    assert house.task("work", "--key", "a").code == 0
+    assert house.notes == ["a", "a"]
+
+
+def test_a_runner_at_work_renews_its_lease(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while it waits for a single long task; what it has under way goes on."""
+    monkeypatch.setattr("agent_os.core.machine.RENEW_SECONDS", 0.1)
+    house.app("""
+        import sqlite3
+        @app.task
+        def work(ctx):
+            leases = set()
+            until = time.monotonic() + 20
+            while len(leases) < 3 and time.monotonic() < until:
+                db = sqlite3.connect(os.path.join(ctx.settings.home, "agent_os.db"))
+                leases |= set(db.execute("SELECT lease_until FROM slots").fetchall())
+                db.close()
+                time.sleep(0.05)
+            return len(leases)
+    """)
+    assert house.task("work").code == 0
+    assert house.rows("SELECT output_json FROM slots") == [("3",)]
+
+
+def test_the_end_of_a_run_gives_its_lock_back(house: House) -> None:
+    """Also in a process that lives on: a failed run, one that is refused, and one that has nothing to do."""
+    house.app("""
+        @app.task
+        def work(ctx): raise PermanentError("no")
+    """)
+    for words in (("work",), ("work", "--key", "a"), ("work", "--key", "a", "--from-step", "none")):
+        house.task(*words)
+        assert lock.living(str(house.home / "agent_os.db")) == []
+
+
+def test_a_lease_is_renewed_in_time_and_when_the_clock_was_ahead(tmp_path: Path) -> None:
+    """Others do not believe a lease that reaches further than one of now can; so its runner does not, either."""
+    clock = ManualClock()
+    home = open_home(str(tmp_path), clock=clock, stderr=None, quiet=True, environ={})
+    try:
+        desk = Desk(home, setup_of(home), lock=lock.RunnerLock(home.db_path, clock=clock))
+        for seconds, is_due in ((49, False), (1, True), (49, False), (-49 - 3600, True), (49, False), (86_400, True)):
+            if desk.is_renewal_due():
+                with desk.db.atomic():
+                    desk.renew()
+            clock.moment += timedelta(seconds=seconds)
+            assert desk.is_renewal_due() is is_due
+    finally:
+        home.close()

@@ -1,12 +1,11 @@
 """The moves of slots and what is due, under every schedule that chance comes up with; `simulation` has the world.
 
-AGENT_OS_SIMULATION_SEED chooses other schedules than those of this run; each failure prints how to see it again.
+AGENT_OS_SIMULATION_SEED chooses the schedules, and is printed at the end; each failure prints how to see it again.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import sys
 from datetime import timedelta
 from types import SimpleNamespace
@@ -26,7 +25,7 @@ from .simulation import Broken, Paper, play, schedule_of, shortest
 
 SCHEDULES = 10_000
 ENOUGH = 3_000  # schedules in which a broken rule must have shown
-SEED = int(os.environ.get("AGENT_OS_SIMULATION_SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ["AGENT_OS_SIMULATION_SEED"])  # conftest draws one where none is given, and prints it
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +53,6 @@ def fails(schedule) -> bool:
 
 def test_every_schedule_keeps_every_promise():
     """Runners crash, sleep, overlap, the clock jumps: each due slot is resolved once, no fenced write is taken."""
-    print(f"AGENT_OS_SIMULATION_SEED={SEED}")  # noqa: T201 (shown when it fails)
     number = next((number for number in range(SCHEDULES) if fails(schedule_of(SEED, number))), None)
     if number is not None:
         words = " ".join(map(str, shortest(schedule_of(SEED, number), fails)))

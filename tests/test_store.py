@@ -256,16 +256,100 @@ def test_what_a_runner_that_is_gone_has_left_is_due_again(store: Store) -> None:
     assert store.db.all("SELECT status, epoch, owner FROM slots") == [("due", 2, ""), ("due", 2, "")]
 
 
-def test_a_run_that_lost_its_slot_changes_nothing(store: Store) -> None:
-    """Each write states the epoch of its claim; another one has claimed since."""
+WRITES = {
+    "check": lambda slots, claimed: slots.check(claimed),
+    "a failed attempt": lambda slots, claimed: slots.await_retry(
+        claimed, number=1, began_at=SEEN, error="offline", retry_at=SEEN, output="printed"
+    ),
+    "another attempt": lambda slots, claimed: slots.attempt(claimed, number=2),
+    "days": lambda slots, claimed: slots.resolve(claimed, list(WINDOW), "success", reason=""),
+    "days in vain": lambda slots, claimed: slots.leave_days(claimed, list(WINDOW), "failed", reason="offline"),
+    "success": lambda slots, claimed: slots.finish(claimed, status="success", output_json="1", output="printed"),
+    "failure": lambda slots, claimed: slots.finish(claimed, status="failed", error="offline", slot_status="skipped"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("is_claimed_again", [False, True])
+def test_a_run_that_lost_its_slot_changes_nothing(store: Store, write, is_claimed_again: bool) -> None:
+    """Each write states the epoch of its claim; its runner was taken for gone, and another may have claimed since."""
     claimed = begin(store)
     with store.db.atomic():
         Slots(store.db).interrupt("1.x")
-    begin(store, "r2")
-    before = store.db.all("SELECT * FROM slots"), store.db.all("SELECT * FROM runs")
-    with pytest.raises(FencedError, match="lost its slot"), store.db.atomic():
-        Slots(store.db).finish(claimed, status="success")
-    assert (store.db.all("SELECT * FROM slots"), store.db.all("SELECT * FROM runs")) == before
+    if is_claimed_again:
+        begin(store, "r2")
+    before = everything(store)
+    with store.db.atomic(), pytest.raises(FencedError, match="lost its slot"):
+        write(Slots(store.db), claimed)
+    assert everything(store) == before
+
+
+def everything(store: Store) -> list[object]:
+    """All that a run may change, but for the count of commits."""
+    return [store.db.all(f"SELECT * FROM {table}") for table in ("slots", "runs", "attempts", "outputs")]
+
+
+@pytest.mark.parametrize("write", ["check", "days", "success", "failure"])
+def test_a_run_that_lost_one_of_its_days_changes_none_of_them(store: Store, write: str) -> None:
+    """All or none, whichever of them comes first."""
+    claimed = begin(store)
+    with store.db.atomic():
+        store.db.run("UPDATE slots SET epoch = epoch + 1 WHERE key = '2026-11-02'")
+    before = everything(store)
+    with store.db.atomic(), pytest.raises(FencedError):
+        WRITES[write](Slots(store.db), claimed)
+    assert everything(store) == before
+
+
+def test_a_run_that_has_resolved_all_its_days_may_write_until_it_is_over(store: Store) -> None:
+    """Without slots it is the run itself that says so."""
+    slots, claimed = Slots(store.db), begin(store)
+    with store.db.atomic():
+        slots.resolve(claimed, list(WINDOW), "success", reason="")
+        slots.check(claimed)
+        slots.interrupt("1.x")
+    with pytest.raises(FencedError, match="is over"):
+        slots.check(claimed)
+
+
+def test_only_what_was_running_was_interrupted(store: Store) -> None:
+    """A slot that waited for its turn, or that another runner has, has no such reason, and keeps what it had."""
+    slots = Slots(store.db)
+    begin(store, days=("2026-11-01",))
+    with store.db.atomic():
+        for day, owner in (("2026-11-02", "1.x"), ("2026-11-03", "2.y")):
+            due = Due(day, due_at=SEEN, window=WINDOW)
+            slots.enlist("fetch_openai", [due], owner=owner, lease_until=SEEN)
+            store.db.run("UPDATE slots SET reason = 'as it was' WHERE key = ?", (day,))
+        slots.release("fetch_openai", ["2026-11-01", "2026-11-03", "2026-11-04"], owner="1.x", reason="no room")
+        slots.interrupt("1.x")
+    assert store.db.all("SELECT key, status, owner, reason FROM slots ORDER BY key") == [
+        ("2026-11-01", "due", "", "interrupted: the program ended before the run did"),
+        ("2026-11-02", "due", "", ""),
+        ("2026-11-03", "due", "2.y", "as it was"),
+    ]
+
+
+def test_what_was_spent_by_a_run_that_was_cut_short_is_what_it_had_set_aside(store: Store) -> None:
+    """Nobody knows better; and it is settled, so that it reserves nothing any more."""
+    begin(store)
+    with store.db.atomic():
+        store.db.run("INSERT INTO spendings VALUES ('r1', 'euros', 5, 0, ?)", (SEEN,))
+        Slots(store.db).interrupt("1.x")
+    assert store.db.all("SELECT amount, is_settled FROM spendings") == [(5, 1)]
+
+
+def test_only_a_runner_at_work_takes_room_in_a_limit(store: Store) -> None:
+    """One that waits for its next attempt takes none, until that begins."""
+    slots, claimed = Slots(store.db), begin(store)
+    store.db.connection.execute("UPDATE runs SET limits = ',api,'")
+    assert slots.in_use("api") == 1
+    with store.db.atomic():
+        slots.await_retry(claimed, number=1, began_at=SEEN, error="offline", retry_at=SEEN, output="")
+    assert slots.in_use("api") == 0
+    with store.db.atomic():
+        slots.attempt(claimed, number=2)
+    assert slots.in_use("api") == 1
 
 
 def test_a_closed_run_stays_as_it_is(store: Store) -> None:

@@ -771,9 +771,12 @@ def test_at_least_once_repeats_what_may_have_happened(house: House) -> None:
     assert house.rows("SELECT status FROM effects") == [("done",)]
 
 
-@pytest.mark.parametrize(("answer", "calls"), [("'receipt 7'", ["paid"]), ("None", ["paid", "paid"])])
+@pytest.mark.parametrize(
+    ("answer", "calls"),
+    [("'receipt 7'", ["paid"]), ("0", ["paid"]), ("None", ["paid", "paid"]), ("False", ["paid", "paid"])],
+)
 def test_reconcile_says_what_came_of_it(house: House, answer: str, calls: list[str]) -> None:
-    """What it gives is the outcome; None means that nothing happened."""
+    """What it gives is the outcome; None and False mean that nothing happened."""
     house.app(f"""
         @app.task
         def pay(ctx): return ctx.effect("invoice-12", lambda: note("paid"), reconcile=lambda: {answer})
@@ -783,6 +786,145 @@ def test_reconcile_says_what_came_of_it(house: House, answer: str, calls: list[s
     assert house.task("pay").code == 0
     assert house.notes == calls
     assert house.rows("SELECT status FROM effects") == [("done",)]
+
+
+def test_a_wait_that_is_too_long_is_left_to_the_next_start(house: House) -> None:
+    """Whoever asks for more than an hour is not waited for: the run fails, and its slot is due again."""
+    house.app("""
+        @app.task(retries=1, backoff="0.01s")
+        def ask(ctx):
+            note(f"attempt {ctx.attempt}")
+            raise TransientError("come back later", retry_after=3601)
+    """)
+    assert house.task("ask").code == 1
+    assert house.notes == ["attempt 1"]
+    assert house.rows("SELECT status FROM slots") == [("failed",)]
+
+
+def test_what_may_be_repeated_leaves_no_doubt_when_it_fails(house: House) -> None:
+    """At least once: whatever went wrong, it is called again, and nobody has to settle it."""
+    house.app("""
+        @app.task
+        def tell(ctx): ctx.effect("hello", lambda: 1 / 0, policy="at_least_once")
+        @app.task
+        def pay(ctx): ctx.effect("invoice", lambda: 1 / 0)
+    """)
+    assert (house.task("tell").code, house.task("pay").code) == (1, 1)
+    assert house.rows("SELECT key, status FROM effects") == [("hello", "failed"), ("invoice", "ambiguous")]
+
+
+def test_a_message_that_nobody_takes_is_parked_after_so_many_tries(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one is the twentieth; here, the second."""
+    monkeypatch.setattr("agent_os.core.bodies.MOST_TRIES", 2)
+    house.app("""
+        @app.task
+        def work(ctx): ctx.send("letters", "one", "hello")
+        @app.outbox("letters")
+        def letters(ctx, message):
+            note(f"try {message.attempt}")
+            raise TransientError("nobody is at home", retry_after=0.01)
+    """)
+    house.task("work")
+    assert house.notes == ["try 1", "try 2"]
+    assert house.rows("SELECT status, attempts FROM outbox") == [("parked", 2)]
+
+
+def test_a_run_that_fails_has_spent_what_it_had_set_aside(house: House) -> None:
+    """Nobody knows better; and it reserves nothing any more."""
+    house.app("""
+        @app.limit("budget")
+        def budget(ask): return 10
+        @app.task(cost_limit="budget", cost=7)
+        def work(ctx): raise PermanentError("no")
+    """)
+    assert house.task("work").code == 1
+    assert house.rows("SELECT amount, is_settled FROM spendings") == [(7, 1)]
+
+
+def test_the_next_slot_of_a_task_sees_what_the_one_before_it_remembered(house: House) -> None:
+    """Also in the run in which the task remembers something for the first time."""
+    house.app("""
+        @app.task(partition="day")
+        def days(ctx):
+            ctx.state["days"] = [*ctx.state.get("days", []), ctx.slot]
+    """)
+    house.clock.set("2026-11-25T09:00")
+    house.task("days", "--since", "2026-11-22", "--until", "2026-11-25")
+    assert house.rows("SELECT value_json, version FROM state") == [('["2026-11-22","2026-11-23","2026-11-24"]', 3)]
+
+
+def test_a_day_that_failed_before_its_task_was_disabled_blocks_what_comes_after_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is disabled blocks nobody; a day of which it is known that it is missing does."""
+    house.app("""
+        @app.task(partition="day", needs="ADDRESS")
+        def fetch(ctx): raise PermanentError("no")
+        @app.task(partition="day", after=fetch)
+        def report(ctx): note(ctx.slot)
+    """)
+    monkeypatch.setenv("ADDRESS", "here")
+    assert house.task("report").code == 1
+    monkeypatch.delenv("ADDRESS")
+    house.task("report")
+    assert house.notes == []
+    assert house.rows("SELECT reason FROM slots WHERE task = 'report'")[0][0].startswith("fetch has not succeeded for ")
+
+
+def test_what_waits_for_its_next_attempt_can_be_cancelled(house: House) -> None:
+    """It ends, and is not begun again when that time has come."""
+    house.app("""
+        import sqlite3
+        @app.task(retries=1, backoff="2s")
+        def work(ctx):
+            note(f"attempt {ctx.attempt}")
+            raise TransientError("not now")
+        @app.task
+        def beside(ctx):
+            db = sqlite3.connect(os.path.join(ctx.settings.home, "agent_os.db"), timeout=20)
+            until = time.monotonic() + 20
+            while not db.execute("SELECT 1 FROM runs WHERE retry_at IS NOT NULL").fetchall():
+                if time.monotonic() > until: raise PermanentError("it does not wait")
+                time.sleep(0.02)
+            with db: db.execute("UPDATE runs SET cancel_at = '2026' WHERE task = 'work'")
+            db.close()
+            time.sleep(3)
+        @app.task(after=[work, beside])
+        def both(ctx): pass
+    """)
+    assert house.task("both").code == 1
+    assert house.notes == ["attempt 1"]
+    assert house.rows("SELECT status, substr(error, 1, 9) FROM runs WHERE task = 'work'") == [("failed", "cancelled")]
+
+
+def test_what_has_no_room_in_a_limit_hides_nobody_else(house: House) -> None:
+    """What names another limit, or none, is begun although it stands behind."""
+    house.ini("""
+        [agent_os]
+        limits = api = 1
+    """)
+    house.app("""
+        from pathlib import Path
+        def wait_for(name):
+            until = time.monotonic() + 10
+            while name not in Path(__file__).with_name("notes").read_text().split():
+                if time.monotonic() > until: raise PermanentError("it waits in vain")
+                time.sleep(0.02)
+        @app.task(limits="api")
+        def first(ctx):
+            note("first")
+            wait_for("third")
+        @app.task(limits="api")
+        def second(ctx): note("second")
+        @app.task
+        def third(ctx): note("third")
+        @app.task(after=[first, second, third])
+        def every(ctx): pass
+    """)
+    assert house.task("every").code == 0
+    assert sorted(house.notes) == ["first", "second", "third"]
 
 
 def test_an_effect_that_says_it_did_not_happen_is_called_again(house: House) -> None:

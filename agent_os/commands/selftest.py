@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 
 from .. import exits
-from ..core.errors import StoreError
+from ..core.errors import Stopped, StoreError
 from . import emit, emit_json, emit_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Iterator
-    from typing import Any, Optional
+    from collections.abc import Callable, Iterator
+    from typing import Optional
 
     from ..arguments import Arguments
     from ..selftest.rounds import Rounds
 
 MOST_CRASHES = 1_000_000
-MOST_POINTS = 60  # about as many as a run of the scenario has
+MOST_POINTS = 64  # a few more than a run of the scenario has
 
 
 class Tally:
@@ -49,6 +49,9 @@ def execute(args: Arguments) -> int:
     try:
         faults = _crash(args, folder, crashes, seed) if crashes else _check(args, folder)
         is_kept = is_kept or bool(faults)
+    except StoreError:
+        is_kept = True  # what went wrong can be seen there
+        raise
     finally:
         if not is_kept:
             rmtree(folder, ignore_errors=True)
@@ -80,14 +83,17 @@ def _crash(args: Arguments, folder: str, crashes: int, seed: int) -> list[str]:
     begin = args.clock.monotonic()
     rounds = Rounds(folder, clock=args.clock, environ=args.open().settings.environment())
     tally = Tally()
-    show = _progress(args, crashes)
-    for point, instant in _by_chance(rounds, seed) if seed else _in_turn(rounds):
-        _add(tally, rounds, point, instant)
-        show(tally)
-        if tally.faults or tally.kills == crashes:
-            break
-    seconds = round(args.clock.monotonic() - begin, 1)
-    _tell(args, tally, seconds)
+    show = _progress(args)
+    try:
+        for point, instant in _by_chance(rounds, seed) if seed else _in_turn(rounds):
+            _add(tally, rounds, point, instant)
+            if tally.faults or tally.kills == crashes:
+                break
+            show(f"{tally.kills} of {crashes} crashes, {tally.recovered} recovered")
+    except Stopped:  # what has been seen by then is worth being told
+        _tell(args, tally, show, begin)
+        raise
+    _tell(args, tally, show, begin)
     return tally.faults
 
 
@@ -125,24 +131,24 @@ def _add(tally: Tally, rounds: Rounds, point: int, instant: Optional[float]) -> 
     tally.faults += [f"{where}, {fault}" for fault in verdict.faults]
 
 
-def _progress(args: Arguments, crashes: int) -> Any:
+def _progress(args: Arguments) -> Callable[[str], None]:
     """Says on a terminal how far it is."""
     is_live = not (args.quiet or args.json) and bool(sys.stderr and sys.stderr.isatty())
 
-    def show(tally: Tally) -> None:
+    def show(line: str) -> None:
         if is_live and sys.stderr:
-            is_last = bool(tally.faults) or tally.kills == crashes
-            line = "" if is_last else f"{tally.kills} of {crashes} crashes, {tally.recovered} recovered"
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()
 
     return show
 
 
-def _tell(args: Arguments, tally: Tally, seconds: float) -> None:
+def _tell(args: Arguments, tally: Tally, show: Callable[[str], None], begin: float) -> None:
+    show("")
     figures = {
         "kills": tally.kills, "recovered": tally.recovered, "effects called at most once": tally.once,
-        "steps kept": tally.kept, "lost": tally.lost, "doubled": tally.doubled, "seconds": seconds,
+        "steps kept": tally.kept, "lost": tally.lost, "doubled": tally.doubled,
+        "seconds": round(args.clock.monotonic() - begin, 1),
     }  # fmt: skip
     if args.json:
         emit_json({**{name.replace(" ", "_"): value for name, value in figures.items()}, "faults": tally.faults})

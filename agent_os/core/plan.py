@@ -34,6 +34,13 @@ OLDEST_YEAR = "2024"  # a clock that shows less was never set
 class Unit:
     """One run to be made: a slot of a task, or all windows of a collector. And, later, what came of it."""
 
+    __slots__ = (
+        "after", "attempt", "begins_at", "blocked", "cause", "collector", "delay_seconds", "detail", "disabled", "dues",
+        "error", "hint", "is_cancelled", "is_target", "key", "label", "missing_days", "money", "new_days", "notes",
+        "output", "output_json", "restated_days", "run_id", "seconds", "span", "spent", "status", "task", "tokens",
+        "unpriced", "value", "windows",
+    )  # fmt: skip
+
     def __init__(self, task: Task, *, key: str = "", dues: Sequence[Due] = ()) -> None:
         self.task = task
         self.key = key

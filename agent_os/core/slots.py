@@ -106,7 +106,8 @@ class Slots:
             "SELECT owner, task, max(lease_until) FROM slots WHERE owner <> '' GROUP BY owner, task"
         ):
             until, tasks = found.get(owner, ("", set()))
-            found[owner] = (max(until, lease), tasks | {task})
+            tasks.add(task)
+            found[owner] = (max(until, lease), tasks)
         for owner, task in self._db.all("SELECT DISTINCT owner, task FROM runs WHERE status = 'running'"):
             found.setdefault(owner, ("", set()))[1].add(task)
         return found
@@ -211,8 +212,9 @@ class Slots:
         now = self._db.now()
         for key in keys:
             before = self._row(task, key)
-            if before and before.owner == owner and before.status == "due":
-                self._write(task, key, machine.release(before, owner=owner), reason=reason, now=now)
+            after = before and machine.release(before, owner=owner)
+            if after and after is not before:
+                self._write(task, key, after, reason=reason, now=now)
 
     def renew(self, owner: str, *, lease_until: str) -> int:
         """Prolong the lease of everything that a runner has; how many slots that are."""
@@ -354,14 +356,13 @@ class Slots:
         asked = "SELECT 1 FROM runs WHERE status = 'running' AND cancel_at IS NULL AND task = ? AND owner = ?"
         return self._db.one(asked, (task, owner)) is not None
 
-    def ask_to_cancel(self, *, run_id: str = "", task: str = "", owner: str = "") -> int:
-        """Ask the runner of a run, or of all runs of a task that it has, to end them. How many it was asked for."""
-        asked = self._db.run(
+    def ask_to_cancel(self, *, run_id: str = "", task: str = "", owner: str = "") -> None:
+        """Ask the runner of a run, or of all runs of a task that it has, to end them."""
+        self._db.run(
             "UPDATE runs SET cancel_at = ? WHERE status = 'running' AND cancel_at IS NULL"
             " AND (id = ? OR (task = ? AND owner = ?))",
             (self._db.now(), run_id, task, owner),
         )
-        return asked.rowcount
 
     # rows
 

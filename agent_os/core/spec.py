@@ -33,6 +33,13 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 class Task:
     """One task as it was declared. `kind`: a Python function, a command, a collector, or an outbox to be emptied."""
 
+    __slots__ = (
+        "after", "after_failure", "app", "backoff_seconds", "catch_up", "collector", "command", "cost", "cost_limit",
+        "cwd", "doc", "env", "faults", "function", "grace_seconds", "jitter_seconds", "kind", "limits",
+        "min_duration_seconds", "min_output", "name", "needs", "overlap", "partition", "period_seconds", "ping",
+        "retries", "schedule", "source", "timeout_seconds",
+    )  # fmt: skip
+
     def __init__(self, name: str, *, kind: str, source: str) -> None:
         self.name = name
         self.kind = kind
@@ -78,7 +85,9 @@ class Task:
     def copy(self) -> Task:
         """The same declaration, to which more may be said without saying it of this one."""
         twin = object.__new__(Task)
-        twin.__dict__.update(self.__dict__, faults=list(self.faults))
+        for name in Task.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.faults = list(self.faults)
         return twin
 
     @property

@@ -11,11 +11,12 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from .. import exits
 from ..core.archive import PACKAGE, child_environment, self_command
 from ..core.clock import Clock, iso
 from ..core.db import Database
 from ..core.due import Order
-from ..core.errors import StoreError
+from ..core.errors import ResourceError, StoreError
 from ..core.home import open_home
 from . import scenario
 from .verdict import Seen, Verdict
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 WORD = "_crash"  # the word that starts this program as the one that is killed; arguments.py knows it
 LONGEST_SECONDS = 120.0  # for one run of the scenario
 KILL = 9
+SAID = "child.txt"  # what the process said that is killed
 
 
 def run(home: str, clock: Clock) -> list[Unit]:
@@ -86,11 +88,19 @@ class Rounds:
             self.seconds = self._clock.monotonic() - begin
             return None
         if code > 0 and os.name == "posix":
-            raise StoreError(
-                f"the process that was to be killed ended by itself, with exit code {code}",
-                hint=f"{self.home} has what it left; please report it",
-            )
+            self._complain(code)
         return Seen(self.home, os.path.join(self.home, "seen"))
+
+    def _complain(self, code: int) -> None:
+        """The process that was to be killed was faster: it may just lack room, as whoever runs it then does too."""
+        with open(os.path.join(self.home, SAID), encoding="utf-8", errors="replace") as file:
+            said = file.read().strip().rpartition("\n")[2]
+        if code == exits.ENV:
+            raise ResourceError(said.partition(": ")[2] or said)
+        raise StoreError(
+            f"the process that was to be killed ended by itself, with exit code {code}: {said}",
+            hint=f"{self.home} has what it left; please report it",
+        )
 
     def recover(self, seen: Seen) -> Verdict:
         """Run the scenario undisturbed after a crash."""
@@ -101,7 +111,7 @@ class Rounds:
 
     def _child(self, kill_at: int, after_seconds: Optional[float]) -> int:
         """The exit code of a process that is, or is not, killed."""
-        with open(os.path.join(self.home, "child.txt"), "wb") as said:
+        with open(os.path.join(self.home, SAID), "wb") as said:
             child = subprocess.Popen(  # noqa: S603 (this very program)
                 [*self_command(), WORD], stdin=subprocess.PIPE, stdout=said, stderr=said, env=self._environ,
                 cwd=self.home,
