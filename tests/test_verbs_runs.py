@@ -134,6 +134,19 @@ def both(ctx):
 '''
 
 
+DOOMED = """
+
+@app.task(retries=3, backoff="1h")
+def doomed(ctx):
+    raise TransientError("come back later")
+
+
+@app.task(after=doomed)
+def follower(ctx):
+    pass
+"""
+
+
 class House:
     """A home with the app in it, and the program."""
 
@@ -538,6 +551,21 @@ def test_a_run_that_is_busy_hears_that_it_is_cancelled_and_leaves_nothing_afterw
     assert house.rows("SELECT count(*) > 0 FROM steps WHERE run_id = ?", run) == [(1,)]
     assert house.rows("SELECT name FROM steps WHERE run_id = ? AND done_at > ?", run, ended) == []
     assert house.rows("SELECT status FROM runs WHERE task = 'other'") == [("success",)]
+
+
+@posix
+def test_a_run_that_waits_for_its_next_attempt_is_cancelled_though_nothing_else_goes_on(house: House) -> None:
+    """It is closed as cancelled, what comes after it is skipped, and the program that had it says that it failed."""
+    house.app.write_text(APP + DOOMED)
+    process = house.start("--task", "follower", "--key", "a")
+    run = house.await_run("doomed")
+    while not house.rows("SELECT id FROM runs WHERE retry_at IS NOT NULL"):
+        time.sleep(0.02)
+    answer = house.run("cancel", run, "--json", app=False)
+    process.communicate(timeout=30)
+    assert (answer.code, json.loads(answer.out)["what"]) == (0, "was cancelled")
+    assert process.returncode == 1
+    assert (house.slots("doomed"), house.slots("follower")) == ({"a": "skipped"}, {"a": "due"})
 
 
 def test_cancelling_what_is_over_changes_nothing(house: House) -> None:

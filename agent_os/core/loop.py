@@ -96,7 +96,7 @@ class Loop:
         for unit in units:
             unit.begins_at = unit.delay_seconds and self._clock.monotonic() + unit.delay_seconds
         self._agenda.add(units)
-        while self._agenda or self._active:
+        while self._agenda or self._active or self._crew.has_news():
             self._turn()
 
     def _empty_outboxes(self) -> None:
