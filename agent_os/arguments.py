@@ -139,8 +139,10 @@ class Arguments:
         self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
         self._opened: Optional[Home] = None
 
-    def open(self, *, warn: bool = True) -> Home:
-        """The home that is meant, with its settings and log; said once if its files can be read by others."""
+    def open(self, *, warn: bool = True, has_ini: bool = True) -> Home:
+        """The home that is meant, with its settings and log; said once if its files can be read by others. Without
+        `has_ini` its agent_os.ini is left aside.
+        """
         if self._opened is None:
             from .core.home import open_home
 
@@ -152,6 +154,7 @@ class Arguments:
                 quiet=self.quiet or self.hushed,
                 verbose=self.verbose,
                 environ=self.environ,
+                has_ini=has_ini,
             )
             for warning in self._opened.settings.warnings if warn else ():
                 self._opened.log.warning("config.open_to_others", warning)

@@ -511,7 +511,9 @@ def test_a_home_in_order_is_told_so(home: AppHome) -> None:
     assert home.run("doctor").code == 0
     assert home.files() == before
     names = [check["check"] for check in home.json("doctor")["checks"]]
-    assert " ".join(names) == ("program python sqlite settings tasks log disk tls clock database runs effects outbox")
+    assert " ".join(names) == (
+        "program python sqlite settings tasks log disk tls clock database runs effects outbox schedule lateness"
+    )
 
 
 def test_the_doctor_talks_to_nobody(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> None:
