@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 
@@ -435,13 +435,14 @@ def test_a_tick_runs_what_is_due_once(timed, tmp_path):
         first = home.tick()
         assert (first.runs, first.waits) == ([], {})
         assert first.next_at is not None
-        home.run("minutely", "broken")
-        with sqlite3.connect(tmp_path / "agent_os.db") as database:  # as if it had last run days ago
-            database.execute("UPDATE slots SET key = '2026-01-01T00:00Z' WHERE task = 'minutely'")
+        since = (datetime.now(timezone.utc) - timedelta(minutes=10)).isoformat()[:19] + ".000Z"
+        database = sqlite3.connect(tmp_path / "agent_os.db")
+        with database:  # as if that tick had been ten minutes ago
+            database.execute("UPDATE schedules SET since = ? WHERE task = 'minutely'", (since,))
         database.close()
-        (result,) = home.tick().runs
-        assert (result.task, result.status, result.output) == ("minutely", "success", result.slot)
-        assert [run.task for run in home.runs(task="minutely", limit=1)] == ["minutely"]
+        result = next(each for each in reversed(home.tick().runs) if each.task == "minutely")
+        assert (result.status, result.output) == ("success", result.slot)
+        assert home.runs(status="success")[0].slot == result.slot
 
 
 def test_a_tick_where_nothing_is_set_up_says_so(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import add_app, emit, emit_json
+from . import add_app, emit, emit_json, emit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def execute(args: Arguments) -> int:
     for check in examine(args):
         checks.append(check)
         if not args.json:
-            emit(line(check))
+            emit_text(line(check), indent=19)
     problems = [check for check in checks if check.state == PROBLEM]
     if args.json:
         emit_json({"checks": [as_json(check) for check in checks], "problems": len(problems)})

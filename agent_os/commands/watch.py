@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import exits
 from ..core.clock import minute
-from . import add_app, emit, emit_json
+from . import add_app, emit_json, emit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def execute(args: Any) -> int:
     if args.json:
         emit_json({"state": "late" if late else "warning" if odd else "ok", "tasks": found, "not_loaded": apart})
     elif late or odd or not args.quiet:
-        emit("\n".join(lines_of(found, apart)))
+        for line in lines_of(found, apart):
+            emit_text(line)
     return exits.FAILED if late or (args.strict and odd) else exits.OK
 
 
