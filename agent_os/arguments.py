@@ -294,10 +294,8 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
             raise _WrongWordsError(message)
 
         def print_help(self, file: Any = None) -> None:
-            if " " not in self.prog and sys.stdout:
-                from .help_page import help_text
-
-                sys.stdout.write(help_text())
+            if " " not in self.prog:
+                _print_help()
             else:
                 super().print_help(file)
 
@@ -320,6 +318,13 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
         if brought.arguments:
             brought.arguments(sub)
     return parser
+
+
+def _print_help() -> None:
+    from .help_page import help_text
+
+    if sys.stdout:
+        sys.stdout.write(help_text())
 
 
 def add_options(parser: ArgumentParser, table: dict[str, tuple[str, str]]) -> None:
