@@ -5,7 +5,7 @@ The public API. Names are imported when they are first used: a start that collec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .answers import Gap, Posted, Run, RunResult, TaskInfo
+    from .answers import Gap, Posted, Run, RunResult, TaskInfo, TickResult, Watched
     from .api import OpenHome, open  # noqa: A004 (as gzip.open and codecs.open)
     from .core.app import App
     from .core.app_values import Ask, Message, Result
@@ -69,8 +69,10 @@ __all__ = [
     "Sum",
     "TaskError",
     "TaskInfo",
+    "TickResult",
     "TransientError",
     "UsageError",
+    "Watched",
     "Window",
     "__version__",
     "count_of",
@@ -112,6 +114,8 @@ _ROOMS = {
     "StoredPage": "core.batch_store",
     "Sum": "core.line_store",
     "TaskInfo": "answers",
+    "TickResult": "answers",
+    "Watched": "answers",
     "Window": "core.days",
     "count_of": "core.log_events",
     "day_and_second": "core.log_events",

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .core.home import Home
+    from .core.plan import Unit
 
 
 class RunResult(NamedTuple):
@@ -63,6 +69,37 @@ class Gap(NamedTuple):
     is_lost: bool
 
 
+class TickResult(NamedTuple):
+    """What a tick came to: a `RunResult` for each run, none where nothing was due.
+
+    `waits` has the tasks for which something is due that cannot begin now, and why; `next_at` is the instant (UTC) at
+    which something is due next, None for never.
+    """
+
+    runs: list[RunResult]
+    waits: Mapping[str, str]
+    next_at: Optional[str]
+
+
+class Watched(NamedTuple):
+    """Whether a task has succeeded in time. `state` is "ok", "late", "not due yet" or "not set up".
+
+    Of a task that is late, `due_at` is since when a success is owed, and `late_seconds` how long ago that is; both are
+    None for others. `last_slot` is the newest that succeeded (of a collector, the newest day that was read), `reason`
+    why the newest run did not, or why the task is not set up; "" where there is none. `warnings` say what is odd about
+    the last success.
+    """
+
+    task: str
+    state: str
+    due_at: Optional[str]
+    late_seconds: Optional[float]
+    last_success_at: Optional[str]
+    last_slot: str
+    reason: str
+    warnings: tuple[str, ...]
+
+
 class Posted(NamedTuple):
     """A message in an outbox. `status` is "waiting", "sent" or "parked" (given up); `error` says what kept it back."""
 
@@ -90,3 +127,23 @@ class TaskInfo(NamedTuple):
     after: tuple[str, ...]
     what: str
     basis: str = ""
+
+
+def fitting(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a tuple of this kind has a place for."""
+    return {name: value for name, value in found.items() if name in kind._fields}
+
+
+def result_of(unit: Unit, home: Home) -> RunResult:
+    """What came of a run, without secrets."""
+    hide = home.redactor.text
+    return RunResult(
+        unit.task.name, unit.key, unit.run_id, unit.status, hide(unit.error), hide(unit.hint), unit.value, unit.attempt,
+        round(unit.seconds, 3), hide(unit.output),
+    )  # fmt: skip
+
+
+def watched_of(found: Mapping[str, Any]) -> Watched:
+    """What `watch --json` says of a task."""
+    texts = {name: found[name] or "" for name in ("last_slot", "reason")}
+    return Watched(**{**found, **texts, "warnings": tuple(found["warnings"])})

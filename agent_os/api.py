@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from .answers import Gap, Posted, Run, RunResult, TaskInfo
+from .answers import Gap, Posted, Run, RunResult, TaskInfo, TickResult, Watched, fitting, result_of, watched_of
 from .core.errors import UsageError
 from .evidence import END_OF_TIME, Evidence
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .core.app import App
     from .core.app_values import Result
     from .core.home import Home
-    from .core.plan import Setup, Unit
+    from .core.plan import Setup
 
     Day = Union[str, date, None]  # a UTC day: "2026-11-21" or datetime.date(2026, 11, 21)
     Path = Union[str, os.PathLike[str]]
@@ -111,9 +111,42 @@ class OpenHome(Evidence):
             order = order_of(args, home)
             check_order(order, targets, setup)
             refuse_disabled(targets, setup, home)
-            is_live = not self._quiet and bool(sys.stderr and sys.stderr.isatty())
-            units = runner_of(home, setup, is_live=is_live).run(targets, order, began_at=began_at)
-            return [_result(unit, home) for unit in units]
+            units = runner_of(home, setup, is_live=self._is_live).run(targets, order, began_at=began_at)
+            return [result_of(unit, home) for unit in units]
+
+    def tick(self) -> TickResult:
+        """Run whatever is due now, once, as `tick` does; what came of it, and when something is due next.
+
+        From its first tick on a task is looked after: what is missed is made up for by a later one. Any number of
+        processes may tick. A task that fails raises nothing: its result says so. Raises ConfigError where nothing is
+        set up: no task with a time of its own, no collector with a key or log, no database.
+        """
+        from .commands.tick import look_again, run_due
+        from .core.clock import iso
+        from .core.plan import check_clock
+
+        with self._opened() as (args, home):
+            now = args.clock.now()
+            check_clock(now)
+            setup = self._setup(home)
+            units, waits, following = run_due(home, setup, began_at=iso(now), is_live=self._is_live)
+            if units:
+                waits, following = look_again(home, setup)
+            runs = [result_of(unit, home) for unit in units if unit.dues or unit.run_id]
+            return TickResult(runs, dict(waits), None if following == "never" else following)
+
+    def watch(self, *tasks: Named, grace: Union[str, float, None] = None) -> list[Watched]:
+        """Whether each of these tasks (of all that have a time, without any) has succeeded in time, as `watch` says.
+
+        `grace` ("2h", or seconds) stands in place of their own. Only reads. Raises UsageError for a task that owes
+        nothing, ConfigError where there is no database yet, or nothing to watch.
+        """
+        from .commands.watch import grace_of, look_over
+
+        with self._opened() as (_, home):
+            names = [_name(task) for task in tasks]
+            seconds = grace_of(None if grace is None else str(grace))
+            return [watched_of(each) for each in look_over(home, self._setup(home), names, grace=seconds)[0]]
 
     def results(self, *, since: Day = None, until: Day = None, provider: str = "") -> list[Result]:
         """The headlines of the days in [since, until), oldest first; of all that are stored when neither is given.
@@ -193,7 +226,7 @@ class OpenHome(Evidence):
                 {**each, "run_id": each["run"], "error": each["error"] or "", "slot": each["slot"] or ""}
                 for each in found
             ]
-            return [Run(**_fitting(Run, each)) for each in rows]
+            return [Run(**fitting(Run, each)) for each in rows]
 
     def gaps(self, *, since: Day = None, until: Day = None, task: Named = "") -> list[Gap]:
         """What is missing, and why: of the days in [since, until), or of those that a run looks after by itself.
@@ -206,7 +239,7 @@ class OpenHome(Evidence):
         with self._opened(since=since, until=until) as (args, home):
             name = _name(task) if task else ""
             found = gaps_of(self._setup(home), home, order_of(args, home), of_task=name)
-            return [Gap(**_fitting(Gap, each)) for each in found]
+            return [Gap(**fitting(Gap, each)) for each in found]
 
     def export(
         self,
@@ -253,6 +286,10 @@ class OpenHome(Evidence):
             ]
 
     # for all of them
+
+    @property
+    def _is_live(self) -> bool:
+        return not self._quiet and bool(sys.stderr and sys.stderr.isatty())
 
     @contextmanager
     def _opened(self, *, since: Day = None, until: Day = None) -> Iterator[tuple[Arguments, Home]]:
@@ -342,16 +379,3 @@ def _day(what: str, day: Day) -> Optional[str]:
     if isinstance(day, date):
         return day.isoformat()  # of an instant (datetime is a date) it is no day, and refused as such
     raise UsageError(f"{what} is {day!r:.60}", hint='give a UTC day, as "2026-11-21" or datetime.date(2026, 11, 21)')
-
-
-def _fitting(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
-    """What a tuple of this kind has a place for."""
-    return {name: value for name, value in found.items() if name in kind._fields}
-
-
-def _result(unit: Unit, home: Home) -> RunResult:
-    hide = home.redactor.text
-    return RunResult(
-        unit.task.name, unit.key, unit.run_id, unit.status, hide(unit.error), hide(unit.hint), unit.value, unit.attempt,
-        round(unit.seconds, 3), hide(unit.output),
-    )  # fmt: skip

@@ -84,31 +84,6 @@ TICK = {
     "--scheduled": ("", "said by an installed schedule: silent where nothing is due, and never begins a database"),
     "--app": RUN["--app"],
 }
-HELP = """\
-Agent OS runs your tasks when they are due and knows what you use of AI, and what it costs.
-
-usage: agent_os.pyz --task NAME [options]      run a task
-       agent_os.pyz VERB [options]             look and manage; VERB --help tells more
-
-tasks:
-  run_all            collect every day that is missing: from local logs, and from every provider with a key
-  fetch_openai       the same for OpenAI alone; every source and account has a task of its own (`tasks`)
-  export             write a CSV of what is stored
-
-verbs:
-{verbs}
-{apps}
-options of --task:
-{run}
-
-options everywhere:
-{common}
-  --version          version, commit, build, Python and SQLite
-  -h, --help         this text
-
-Exit codes: 0 done, 1 something failed, 2 wrong command line, 3 not set up, 4 busy, 6 data damaged or gone,
-7 no space or permission, 70 a fault of the program, 128+n stopped by signal n.
-"""
 
 
 class Arguments:
@@ -139,8 +114,10 @@ class Arguments:
         self.environ: Optional[Mapping[str, str]] = None  # None: that of the process
         self._opened: Optional[Home] = None
 
-    def open(self, *, warn: bool = True) -> Home:
-        """The home that is meant, with its settings and log; said once if its files can be read by others."""
+    def open(self, *, warn: bool = True, has_ini: bool = True) -> Home:
+        """The home that is meant, with its settings and log; said once if its files can be read by others. Without
+        `has_ini` its agent_os.ini is left aside.
+        """
         if self._opened is None:
             from .core.home import open_home
 
@@ -152,6 +129,7 @@ class Arguments:
                 quiet=self.quiet or self.hushed,
                 verbose=self.verbose,
                 environ=self.environ,
+                has_ini=has_ini,
             )
             for warning in self._opened.settings.warnings if warn else ():
                 self._opened.log.warning("config.open_to_others", warning)
@@ -189,40 +167,11 @@ class Arguments:
         return self._opened
 
 
-def help_text() -> str:
-    """The text of `--help`."""
-
-    def listed(table: dict[str, Any]) -> str:
-        rows = [
-            (f"{name} {what[0]}".strip(), what[1]) if isinstance(what, tuple) else (name, what)
-            for name, what in table.items()
-        ]
-        return "\n".join(f"  {name:<18} {text}" for name, text in rows)
-
-    text = HELP.format(verbs=listed(VERBS), run=listed(RUN), common=listed(COMMON), apps=_help_of_apps())
-    return text.replace("agent_os.pyz", program())
-
-
 def program() -> str:
     """What the file is called that is run; a checkout is called as ours is."""
     from .core import archive
 
     return os.path.basename(archive.location()) if archive.is_single_file() else "agent_os.pyz"
-
-
-def _help_of_apps() -> str:
-    """The tasks and verbs of the apps that are built into this file; "" where there are none."""
-    from .core import apps, archive
-
-    text = ""
-    for name in archive.bundled_apps():
-        app = apps.load(name, base="")
-        tasks = {f"--task {task}": each.doc.partition("\n")[0] for task, each in app.tasks.items()}
-        verbs = {verb: each.doc.partition("\n")[0] for verb, each in app.verbs.items()}
-        width = max(map(len, (*tasks, *verbs)), default=0)
-        rows = "".join(f"  {each:<{width}}  {doc}\n" for each, doc in (*tasks.items(), *verbs.items()))
-        text += f"\nof the app {app.name}:\n{rows}"
-    return text
 
 
 def parse(words: Sequence[str]) -> Arguments:
@@ -288,7 +237,8 @@ def _parse(words: Sequence[str]) -> Arguments:
                 else f"a task is run by --task {close or word[:60]};"
             )
             raise UsageError(f"there is no verb {word[:60]!r}", hint=f"{hint} `--help` lists everything") from error
-        raise UsageError(str(error), hint=_advice(words)) from error
+        hint = _advice(words) if "unrecognized" in str(error) else "`--help` lists everything"
+        raise UsageError(str(error), hint=hint) from error
     if not args.verb:
         if not args.task:
             raise UsageError("neither a task nor a verb was given", hint="`--help` lists both")
@@ -352,8 +302,8 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
             raise _WrongWordsError(message)
 
         def print_help(self, file: Any = None) -> None:
-            if " " not in self.prog and sys.stdout:
-                sys.stdout.write(help_text())
+            if " " not in self.prog:
+                _print_help()
             else:
                 super().print_help(file)
 
@@ -376,6 +326,13 @@ def _parser(verb: str, of_apps: Mapping[str, Verb]) -> ArgumentParser:
         if brought.arguments:
             brought.arguments(sub)
     return parser
+
+
+def _print_help() -> None:
+    from .help_page import help_text
+
+    if sys.stdout:
+        sys.stdout.write(help_text())
 
 
 def add_options(parser: ArgumentParser, table: dict[str, tuple[str, str]]) -> None:

@@ -39,7 +39,7 @@ def run_all_collectors(home: str = "") -> int:
 
 
 def _help(code: int) -> int:
-    from .arguments import help_text
+    from .help_page import help_text
 
     if sys.stdout:
         sys.stdout.write(help_text())

@@ -148,6 +148,8 @@ def targets_of(name: str, setup: Setup) -> list[str]:
     from .core.errors import UsageError
     from .core.text import nearest
 
+    if name == "export":
+        raise UsageError("export has no slots: it writes what is stored", hint="run it: --task export")
     names = [*setup.tasks, RUN_ALL, "export"]
     close = nearest(name, names)
     shown = ", ".join(names[:20]) + (" …; `tasks` lists them all" if len(names) > 20 else "")

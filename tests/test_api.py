@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 
@@ -65,8 +66,9 @@ def test_the_public_names_are_these():
         "AgentOSError", "Answer", "App", "Ask", "BusyError", "Collector", "ConfigError", "Context", "Counts",
         "Estimate", "FencedError", "Gap", "KnownDay", "Line", "LogCollector", "Message", "Moments", "OpenHome",
         "Page", "PermanentError", "Posted", "Record", "ResourceError", "Result", "Row", "Run", "RunResult",
-        "StoreError", "StoredBatch", "StoredPage", "Sum", "TaskError", "TaskInfo", "TransientError", "UsageError",
-        "Window", "__version__", "count_of", "day_and_second", "decimal_text", "folder_of", "hashed", "inert",
+        "StoreError", "StoredBatch", "StoredPage", "Sum", "TaskError", "TaskInfo", "TickResult", "TransientError",
+        "UsageError", "Watched", "Window", "__version__", "count_of", "day_and_second", "decimal_text", "folder_of",
+        "hashed", "inert",
         "moment_of", "open", "shown", "table", "text_of",
     ]  # fmt: skip
     assert [name for name in agent_os.__all__ if getattr(agent_os, name, None) is None] == []
@@ -76,7 +78,8 @@ def test_what_a_home_can_do_is_this():
     """The methods, and the names and order of what they answer."""
     assert [name for name in dir(agent_os.OpenHome) if not name.startswith("_")] == [
         "batches", "chain_head", "close", "days", "estimates", "export", "footnotes", "gaps", "keep", "kept",
-        "lines", "messages", "resend", "results", "run", "runs", "sections", "setting", "sums", "tasks", "today",
+        "lines", "messages", "resend", "results", "run", "runs", "sections", "setting", "sums", "tasks", "tick",
+        "today", "watch",
     ]  # fmt: skip
     assert agent_os.RunResult._fields == (
         "task", "slot", "run_id", "status", "error", "hint", "output", "attempts", "seconds", "printed",
@@ -90,6 +93,10 @@ def test_what_a_home_can_do_is_this():
     )  # fmt: skip
     assert agent_os.Posted._fields == (
         "id", "outbox", "key", "status", "attempts", "next_at", "error", "run_id", "created_at", "body",
+    )  # fmt: skip
+    assert agent_os.TickResult._fields == ("runs", "waits", "next_at")
+    assert agent_os.Watched._fields == (
+        "task", "state", "due_at", "late_seconds", "last_success_at", "last_slot", "reason", "warnings",
     )  # fmt: skip
     assert agent_os.TaskInfo._fields == ("task", "state", "due", "after", "what", "basis")
 
@@ -139,6 +146,11 @@ with agent_os.open("home", app=app) as home:
     days: int = sum(gap.days for gap in home.gaps(since="2026-11-01"))
     rows: int = home.export("out.csv", table="runs", format="csv")
     names: list[str] = [task.task for task in home.tasks()]
+    ticked: agent_os.TickResult = home.tick()
+    following: Optional[str] = ticked.next_at
+    came: list[str] = [result.status for result in ticked.runs] + [why for why in ticked.waits.values()]
+    late: list[Optional[float]] = [each.late_seconds for each in home.watch(report, "simple", grace="2h")]
+    home.watch(grace=[2])  # type: ignore[arg-type]
     home.run(3)  # type: ignore[arg-type]
     home.results(since=20261101)  # type: ignore[arg-type]
 """
@@ -395,6 +407,72 @@ def test_an_app_that_was_imported_is_found_by_its_processes(tmp_path):
     (tmp_path / "my_module.py").write_text(source)
     code = "import agent_os, my_module\nwith agent_os.open(app=my_module.app) as h: print(h.run('timed')[0].output)"
     assert python("-c", code, cwd=tmp_path) == "timed\n"
+
+
+# --- ticking and watching ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def timed() -> App:
+    """An app with a task that is due every minute and works, and one of days that fails."""
+    app = App("timed")
+
+    @app.task(schedule="* * * * *", catch_up="latest")
+    def minutely(ctx):
+        return ctx.slot
+
+    @app.task(partition="day")
+    def broken(ctx):
+        raise TaskError("the door is shut")
+
+    return app
+
+
+def test_a_tick_runs_what_is_due_once(timed, tmp_path):
+    """What came of each run, and when something is due next; nothing where nothing is due."""
+    (tmp_path / "agent_os.ini").write_text("[agent_os]\nAGENT_OS_COLLECT = daily 00:00\n")
+    with agent_os.open(tmp_path, app=timed) as home:
+        first = home.tick()
+        assert (first.runs, first.waits) == ([], {})
+        assert first.next_at is not None
+        since = (datetime.now(timezone.utc) - timedelta(minutes=10)).isoformat()[:19] + ".000Z"
+        database = sqlite3.connect(tmp_path / "agent_os.db")
+        with database:  # as if that tick had been ten minutes ago
+            database.execute("UPDATE schedules SET since = ? WHERE task = 'minutely'", (since,))
+        database.close()
+        result = next(each for each in reversed(home.tick().runs) if each.task == "minutely")
+        assert (result.status, result.output) == ("success", result.slot)
+        assert home.runs(status="success")[0].slot == result.slot
+
+
+def test_a_tick_where_nothing_is_set_up_says_so(tmp_path):
+    """As exit 3 of the command: it may be the wrong folder."""
+    with agent_os.open(tmp_path) as home, pytest.raises(ConfigError, match="nothing is set up"):
+        home.tick()
+    assert not (tmp_path / "agent_os.db").exists()
+
+
+def test_watch_tells_who_is_late(timed, tmp_path):
+    """One answer a task: the state, since when, by how much and why; by name or function."""
+    with agent_os.open(tmp_path, app=timed) as home:
+        with pytest.raises(ConfigError, match="there is no database"):
+            home.watch()
+        home.run("minutely", "broken")
+        broken = next(each for each in home.watch() if each.task == "broken")
+        assert (broken.last_slot, broken.last_success_at, broken.warnings) == ("", None, ())
+        assert broken.reason == "failed: the door is shut"
+        (minutely,) = home.watch(timed.tasks["minutely"].function, grace="1d")
+        assert (minutely.state, minutely.due_at, minutely.late_seconds, minutely.reason) == ("ok", None, None, "")
+        assert minutely.last_slot == home.runs(task="minutely")[0].slot
+        (late,) = home.watch("broken", grace=1)
+        assert late.state == "late"
+        assert late.due_at == home.today + "T00:00:00.000Z"
+        assert late.late_seconds is not None
+        for wrong in ("soon", -1):
+            with pytest.raises(UsageError, match="grace"):
+                home.watch("broken", grace=wrong)
+        with pytest.raises(UsageError, match="there is no task 'brokn'"):
+            home.watch("brokn")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

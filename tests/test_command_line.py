@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_os import arguments
-from agent_os.arguments import COMMON, RUN, VERBS, Arguments, help_text, parse
+from agent_os.arguments import COMMON, RUN, VERBS, Arguments, parse
 from agent_os.core import archive
 from agent_os.core.errors import UsageError
+from agent_os.help_page import help_text
 from agent_os.main import main
 from agent_os.sandbox.server import Sandbox
 from tests.fakes.environment import bare
@@ -85,7 +86,25 @@ def test_the_help_names_every_verb_and_option(capsys: pytest.CaptureFixture[str]
     assert text == help_text()
     for name in (*VERBS, *COMMON, *RUN, "--version", "run_all", "fetch_openai"):
         assert name in text
-    assert max(map(len, text.splitlines())) <= 120
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_fits_a_terminal_of_80_columns(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Usage, description, options, and what stands below them."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([verb, "--help"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
+def test_an_option_that_is_known_is_not_called_misspelt(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two options that exclude each other are no mistake of spelling."""
+    assert main(["backfill", "x", "--since", "2026-11-01", "--all", "--missing-only"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+    assert main(["history", "--stauts", "failed", "--hom", "."]) == 2
+    assert "did you mean" in capsys.readouterr().err
 
 
 def test_the_help_of_an_apps_own_file_has_what_the_app_brings(

@@ -438,6 +438,9 @@ FAULTS = [
     pytest.param("command = x\noverlap = skpi", ["overlap is 'skpi'; did you mean skip?"], id="no-choice"),
     pytest.param("command = x\nschedule =", ["schedule"], id="empty-schedule"),
     pytest.param("command = x\nschedule = 0 6 * * *\ntimezone = Mars", ["Mars"], id="no-zone"),
+    pytest.param(
+        "command = x\ngrace = 2h", ["grace means nothing without schedule, partition or period"], id="grace-alone"
+    ),
     pytest.param("command = x\ncost = 3", ["cost means nothing without cost_limit"], id="cost-alone"),
     pytest.param("command = x\ntimezone = UTC", ["timezone means nothing"], id="timezone-alone"),
     pytest.param(

@@ -733,6 +733,92 @@ def test_what_it_starts_must_be_there(desk: Desk, cron_daemon: None) -> None:
     assert sys.executable in said["notes"][-1]
 
 
+@each_backend
+def test_an_ini_that_cannot_be_read_blocks_neither_status_nor_remove(
+    desk: Desk, backend: str, cron_daemon: None
+) -> None:
+    """What is installed is known without it; `status` says what is wrong with it, since each tick will stumble."""
+    desk.have(backend)
+    desk.schedule("install", "--backend", backend)
+    (desk.folder / "agent_os.ini").write_text("[task:backup\ncommand = true\n")
+    said = desk.schedule("status", code=1)
+    assert (said["installed"], said["differs"], said["healthy"]) == (True, False, False)
+    assert [problem for problem in said["problems"] if "agent_os.ini" in problem] == said["problems"]
+    assert desk.schedule("install", code=3).startswith("error: ")
+    assert len(desk.schedule("remove")["removed"]) > 0
+    assert (desk.everything(), desk.noted()) == ({}, {}) or backend == "launchd"
+    assert desk.schedule("status", code=3)["installed"] is False
+
+
+def test_a_home_that_is_none_is_still_refused(desk: Desk) -> None:
+    """Only agent_os.ini may be left aside."""
+    desk.have("cron")
+    desk.folder.rmdir()
+    answer = desk.run("schedule", "status", app=False)
+    assert (answer.code, "is not a folder" in answer.err) == (3, True)
+
+
+# --- what the doctor says of it ---------------------------------------------------------------------------------------
+
+
+def checked(desk: Desk, name: str, *, code: int = 0) -> list[tuple[str, str]]:
+    """What the doctor says of one thing: state and message."""
+    checks = desk.json("doctor", app=False, code=code)["checks"]
+    return [(each["state"], each["message"]) for each in checks if each["check"] == name]
+
+
+def test_the_doctor_tells_of_tasks_that_nobody_looks_after(desk: Desk) -> None:
+    """As a note: a person, or an entry of one's own, may look. A tick of the last day is enough."""
+    desk.have("cron")
+    assert checked(desk, "schedule") == [("ok", "none is installed, and no task has a time of its own")]
+    (desk.folder / "agent_os.ini").write_text("[task:backup]\ncommand = true\nschedule = 0 5 * * *\ncatch_up = all\n")
+    assert checked(desk, "schedule") == [
+        ("note", "none is installed, and no tick has ever looked: 1 task with a time of its own")
+    ]
+    assert desk.run("tick", app=False).code == 0
+    seen(desk, "2026-11-22T09:00:00.000Z")
+    assert checked(desk, "schedule") == [("ok", "none is installed, but a tick has looked at 2026-11-22T09:00Z")]
+    desk.pass_days(2)
+    assert checked(desk, "schedule", code=1) == [
+        ("note", "none is installed, and no tick has looked for 2 d 0 h: 1 task with a time of its own")
+    ]
+
+
+def test_the_doctor_tells_who_is_late_as_watch_does(desk: Desk) -> None:
+    """The same words; before anything is owed all is well."""
+    desk.have("cron")
+    (desk.folder / "agent_os.ini").write_text(
+        f"[task:backup]\ncommand = {sys.executable} -c pass\nschedule = 0 5 * * *\n"
+    )
+    desk.run("tick", app=False)
+    assert checked(desk, "lateness") == [("ok", "1 task on time")]
+    desk.pass_days(1)
+    late = desk.run("watch", app=False).out.splitlines()[1]
+    assert late == "backup: due 2026-11-23T05:00Z, 4 h 0 min ago; no success yet; it never ran"
+    assert checked(desk, "lateness", code=1) == [("problem", late)]
+    desk.run("tick", app=False)
+    assert checked(desk, "lateness") == [("ok", "1 task on time")]
+
+
+def test_the_doctor_tells_what_is_wrong_with_an_installed_schedule(desk: Desk, cron_daemon: None) -> None:
+    """What `schedule status` says: nothing, or that it differs, starts what is gone, or was taken out by hand."""
+    desk.have("cron")
+    next_at = desk.schedule("install")["next_at"]
+    assert checked(desk, "schedule") == [("ok", f"installed with cron, every 15m; next {next_at[:16]}Z")]
+    content = desk.system.crontab
+    (desk.system.state / "crontab").write_bytes(content.replace(b"--quiet", b"--verbose"))
+    differs = ("problem", "it is not what would be installed today; `schedule install` replaces it")
+    assert checked(desk, "schedule", code=1) == [differs]
+    noted = desk.noted()
+    noted["command"][0] = "/gone/python3"
+    desk.rows("UPDATE meta SET value = ? WHERE name = 'schedule'", json.dumps(noted))
+    (desk.system.state / "crontab").write_bytes(content.replace(sys.executable.encode(), b"/gone/python3"))
+    assert checked(desk, "schedule", code=1) == [("problem", "it starts /gone/python3, which is not there")]
+    (desk.system.state / "crontab").write_bytes(b"")
+    (gone,) = checked(desk, "schedule", code=1)
+    assert gone == ("problem", "it was installed with cron, which does not have it any more")
+
+
 def seen(desk: Desk, text: str) -> None:
     """Let this be when a tick has looked last."""
     at = from_iso(text).timestamp()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_os.commands import emit_table
-from agent_os.core.text import columns, cut, nearest, plural, safe, span, table, thousands
+from agent_os.core.text import columns, cut, nearest, plural, safe, span, table, thousands, wrapped
 
 UNSAFE = [
     *range(0x20),
@@ -67,16 +67,56 @@ def test_wide_characters_count_two_columns_and_marks_none():
     assert table(["name", "n"], rows) == "name    n\n日本    1\ncafe\u0301    2\nabcdef  3"
 
 
-def test_the_last_column_is_cut_to_the_width():
-    """A line is never wider than asked for; what was cut ends in three dots."""
+def test_the_last_cell_goes_on_in_its_column_or_below_its_row():
+    """Where there are fewer than 24 columns left for it, below; a line is never wider than asked for."""
     rows = [["r1", "could not reach api.example.com"], ["r2", "ok"]]
-    assert table(["run", "error"], rows, width=20) == "run  error\nr1   could not re...\nr2   ok"
-    assert table(["run", "error"], [["r1", "日本日本日本日本日本"]], width=20) == "run  error\nr1   日本日本日本..."
+    assert table(["run", "error"], rows, width=30) == (
+        "run  error\n"
+        "r1   could not reach\n"
+        "     api.example.com\n"
+        "r2   ok"
+    )  # fmt: skip
+    assert table(["run", "error"], rows, width=20) == (
+        "run\n"
+        "r1\n"
+        "  could not reach\n"
+        "  api.example.com\n"
+        "r2\n"
+        "  ok"
+    )  # fmt: skip
+    assert table(["run", "error"], [["r1", "日本日本日本日本日本"]], width=12) == "run\nr1\n  日本日本日\n  本日本日本"
 
 
-def test_the_last_column_keeps_eight_columns_however_narrow_the_terminal():
-    """Below that a cut would leave nothing to read."""
-    assert table(["run", "error"], [["r1", "could not reach it"]], width=3) == "run  error\nr1   could..."
+def test_a_cell_that_is_very_long_is_cut():
+    """After four lines, and ends in three dots."""
+    (_, _, *below) = table(["run", "error"], [["r1", "words " * 100]], width=20).split("\n")
+    assert below == ["  words words words", "  words words words", "  words words words", "  words words wor..."]
+
+
+def test_the_widest_columns_give_way_and_names_are_broken_after_underscores():
+    """Instants and ids stay whole as long as there is anything else to break."""
+    rows = [["2026-11-21T05:00Z", "extract_all_of_it_daily", "one, two and three", ""]]
+    assert table(["started", "task", "after", "why"], rows, width=46) == (
+        "started            task          after\n"
+        "2026-11-21T05:00Z  extract_all_  one, two and\n"
+        "                   of_it_daily   three"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 5, [""]),
+        ("one two", 7, ["one two"]),
+        ("one two", 6, ["one", "two"]),
+        ("unbreakable", 4, ["unbr", "eaka", "ble"]),
+        ("a_name_of_it", 7, ["a_name_", "of_it"]),
+        ("日本日本", 5, ["日本", "日本"]),
+    ],
+)
+def test_text_is_broken_where_it_reads_best(text, width, lines):
+    """At blanks, else after underscores, else anywhere; nothing of it is lost."""
+    assert wrapped(text, width) == lines
 
 
 def test_cells_are_made_safe():
@@ -100,10 +140,10 @@ names = st.text(st.characters(min_codepoint=0, max_codepoint=0x3000), max_size=3
 
 @given(st.lists(st.tuples(names, names), max_size=5), st.integers(45, 80))
 def test_no_line_is_wider_than_asked(rows, width):
-    """Whatever the cells hold, as long as the other columns leave room for the last."""
+    """Whatever the cells hold."""
     from unicodedata import category, east_asian_width
 
-    for line in table(["a", "b"], [(first[:5], last) for first, last in rows], width=width).split("\n"):
+    for line in table(["a", "b"], rows, width=width).split("\n"):
         assert sum(0 if category(c) in ("Mn", "Me", "Cf") else 1 + (east_asian_width(c) in "WF") for c in line) <= width
 
 

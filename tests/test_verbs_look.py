@@ -328,12 +328,12 @@ def test_a_hole_says_why_a_run_did_not_fill_it(home: AppHome) -> None:
         "@app.task(partition='day', after=a)\ndef b(ctx): pass\n"
         "@app.task(partition='day', cost=1, cost_limit='monthly')\ndef c(ctx): pass\n"
     )
-    home.run("--task", "b")
+    home.run("--task", "b", "--since", "2026-11-20")
     home.run("--task", "c")
     day = "2026-11-21"
     assert gaps(home) == [
-        ("a", day, day, 1, "failed: no rate for today"),
-        ("b", day, day, 1, f"waiting: a {day}, which it comes after, failed"),
+        ("a", "2026-11-20", day, 2, "failed: no rate for today"),
+        ("b", "2026-11-20", day, 2, "waiting: a, which it comes after, failed"),
         ("c", day, day, 1, "parked by a limit: the limit monthly says no: the month is over"),
     ]
     home.write("@app.task(partition='day', needs='SHOP_KEY')\ndef c(ctx): pass\n")
@@ -511,7 +511,9 @@ def test_a_home_in_order_is_told_so(home: AppHome) -> None:
     assert home.run("doctor").code == 0
     assert home.files() == before
     names = [check["check"] for check in home.json("doctor")["checks"]]
-    assert " ".join(names) == ("program python sqlite settings tasks log disk tls clock database runs effects outbox")
+    assert " ".join(names) == (
+        "program python sqlite settings tasks log disk tls clock database runs effects outbox schedule lateness"
+    )
 
 
 def test_the_doctor_talks_to_nobody(home: AppHome, monkeypatch: pytest.MonkeyPatch) -> None:

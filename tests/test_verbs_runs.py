@@ -134,6 +134,19 @@ def both(ctx):
 '''
 
 
+DOOMED = """
+
+@app.task(retries=3, backoff="1h")
+def doomed(ctx):
+    raise TransientError("come back later")
+
+
+@app.task(after=doomed)
+def follower(ctx):
+    pass
+"""
+
+
 class House:
     """A home with the app in it, and the program."""
 
@@ -555,6 +568,21 @@ def test_a_run_that_waits_for_its_next_attempt_is_cancelled_at_once(house: House
     assert b"flaky: cancelled: its end was asked for" in err
     assert house.rows("SELECT status, error FROM runs") == [("failed", "cancelled: its end was asked for")]
     assert list(house.slots("flaky").values()) == ["skipped"]
+
+
+@posix
+def test_a_run_that_waits_for_its_next_attempt_is_cancelled_though_nothing_else_goes_on(house: House) -> None:
+    """It is closed as cancelled, what comes after it is skipped, and the program that had it says that it failed."""
+    house.app.write_text(APP + DOOMED)
+    process = house.start("--task", "follower", "--key", "a")
+    run = house.await_run("doomed")
+    while not house.rows("SELECT id FROM runs WHERE retry_at IS NOT NULL"):
+        time.sleep(0.02)
+    answer = house.run("cancel", run, "--json", app=False)
+    process.communicate(timeout=30)
+    assert (answer.code, json.loads(answer.out)["what"]) == (0, "was cancelled")
+    assert process.returncode == 1
+    assert (house.slots("doomed"), house.slots("follower")) == ({"a": "skipped"}, {"a": "due"})
 
 
 def test_cancelling_what_is_over_changes_nothing(house: House) -> None:

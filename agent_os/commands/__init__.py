@@ -81,6 +81,20 @@ def terminal_width() -> Optional[int]:
         return None
 
 
+def emit_text(text: str, *, indent: int = 2) -> None:
+    """Print a sentence; on a terminal broken at blanks, further lines indented."""
+    from ..core.text import wrapped
+
+    width = terminal_width()
+    if width is None or len(text) <= width:
+        emit(text)
+        return
+    first, *rest = wrapped(text, width)
+    emit(first)
+    for line in wrapped(" ".join(rest), max(width - indent, 20)) if rest else ():
+        emit(" " * indent + line)
+
+
 def emit_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> None:
     """Print a table, not wider than the terminal where there is one."""
     from ..core.text import table

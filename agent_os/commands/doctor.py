@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import add_app, emit, emit_json
+from . import add_app, emit, emit_json, emit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ..arguments import Arguments
     from ..core.doctor import Check
+    from ..core.plan import Setup
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def execute(args: Arguments) -> int:
     for check in examine(args):
         checks.append(check)
         if not args.json:
-            emit(line(check))
+            emit_text(line(check), indent=19)
     problems = [check for check in checks if check.state == PROBLEM]
     if args.json:
         emit_json({"checks": [as_json(check) for check in checks], "problems": len(problems)})
@@ -40,8 +41,9 @@ def execute(args: Arguments) -> int:
 
 def examine(args: Arguments) -> Iterator[Check]:
     """Every check; of a home that cannot be opened, why not."""
-    from ..core.doctor import failed, look_at_home, look_at_program
+    from ..core.doctor import PROBLEM, failed, look_at_home, look_at_program
     from ..core.errors import AgentOSError
+    from .doctor_time import look_at_time
 
     yield from look_at_program()
     try:
@@ -50,11 +52,14 @@ def examine(args: Arguments) -> Iterator[Check]:
         yield failed("settings", error)
         return
 
+    found: list[Setup] = []
+
     def tasks() -> str:
         from ..core.text import plural
         from ..wiring import setup_of
 
         setup = setup_of(home, app=args.app)
+        found.append(setup)
         outboxes = f", {plural(len(setup.outboxes), 'outbox')}" if setup.outboxes else ""
         silent = [
             f"; {task.name} pings nobody: {task.ping[4:].strip()} is not set"
@@ -68,7 +73,12 @@ def examine(args: Arguments) -> Iterator[Check]:
         ]
         return f"{plural(len(setup.tasks), 'task')}{outboxes}, no fault in them{''.join(silent)}"
 
-    yield from look_at_home(home, tasks)
+    is_readable = True
+    for check in look_at_home(home, tasks):
+        is_readable = is_readable and not (check.name == "database" and check.state == PROBLEM)
+        yield check
+    if found and is_readable:
+        yield from look_at_time(home, found[0])
 
 
 def line(check: Check) -> str:

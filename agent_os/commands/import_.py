@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 USAGE = "agent_os.pyz import csv FILE --provider NAME [--account LABEL] [--map ...] [--yes] [--dry-run] [--json]"
 MORE = """\
-The days of the file replace the days that were imported before for the same provider and label; days that are not in
-it stay. So the same file twice changes nothing, and a longer export of the same time doubles nothing. Two files that
-tell of the same days but of different things need an --account LABEL each.
+The days of the file replace the days that were imported before for the same
+provider and label; days that are not in it stay. So the same file twice
+changes nothing, and a longer export of the same time doubles nothing. Two
+files that tell of the same days but of different things need an --account
+LABEL each.
 
 FILE is - for standard input, so figures can be typed:
 
@@ -33,12 +35,15 @@ FILE is - for standard input, so figures can be typed:
   2026-10-31,12.50,EUR
   END
 
---map names what is kept, MEANING=COLUMN or MEANING:=TEXT for what is the same in every row; a column may be counted:
+--map names what is kept, MEANING=COLUMN or MEANING:=TEXT for what is the same
+in every row; a column may be counted:
   --map 'date=Day,amount="Cost, net",currency:=EUR,model=#4'
 Meanings: {meanings}.
-Exports of OpenAI, Anthropic and OpenRouter are known by their header and need no --map; the costs and the usage of one
-console stand side by side without a label.
-Imported money stands beside what a provider reports by itself and is never added to it.
+Exports of OpenAI, Anthropic and OpenRouter are known by their header and need
+no --map; the costs and the usage of one console stand side by side without a
+label.
+Imported money stands beside what a provider reports by itself and is never
+added to it.
 """
 MOST_WARNINGS = 10
 
@@ -50,9 +55,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     from ..core.headings import MEANINGS
 
-    parser.usage = USAGE
+    parser.usage = USAGE.replace(" [--map", "\n           [--map")
+    parser.description = fill(parser.description or "", 78)
     parser.formatter_class = RawDescriptionHelpFormatter
-    parser.epilog = MORE.replace("Meanings: {meanings}.", fill(f"Meanings: {', '.join(MEANINGS)}.", 118))
+    parser.epilog = MORE.replace("Meanings: {meanings}.", fill(f"Meanings: {', '.join(MEANINGS)}.", 78))
     parser.add_argument("words", nargs="*", metavar="csv FILE", help="the file; - is standard input")
     parser.add_argument("--provider", metavar="NAME", default="", help="who charged it: its name in the tables")
     parser.add_argument(

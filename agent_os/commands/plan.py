@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import add_app, emit, emit_json, emit_table
+from . import add_app, emit_json, emit_table, emit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def show(outlook: Outlook, *, jobs: int) -> None:
     rows += [(name, slots(keys), "leave out", "", "", "", reason) for (name, reason), keys in left.items()]
     emit_table(("task", "slots", "what", "comes after", "time", "requests", "why"), rows, right={4, 5})
     for remark in outlook.remarks:
-        emit(remark)
-    emit(summary(outlook, jobs))
+        emit_text(remark)
+    emit_text(summary(outlook, jobs))
 
 
 def folded(lines: Sequence[Line]) -> list[list[Line]]:

@@ -43,9 +43,8 @@ def execute(args: Any) -> int:
     else:
         emit("\n\n".join(text_of(each) for each in found))
         if not args.name:
-            emit(
-                "\nWhat has no API: import csv FILE --provider NAME. Several accounts: [account:NAME] in agent_os.ini."
-            )
+            emit("\nWhat has no API: import csv FILE --provider NAME.")
+            emit("Several accounts: [account:NAME] in agent_os.ini.")
     return exits.OK
 
 

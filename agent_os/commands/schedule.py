@@ -141,7 +141,9 @@ def remove(args: Any) -> int:
     from ..schedulers import Undo
     from . import schedule_trigger as chosen
 
-    home = args.open()
+    home, fault = chosen.open_anyway(args)
+    if fault:
+        home.log.warning("schedule.ini", f"{fault}; what stands there is left aside")
     machine = chosen.machine_of(home)
     memory = chosen.remembered(home, renew=not args.dry_run)
     ident = chosen.ident_of(home, memory)

@@ -29,13 +29,29 @@ _MOST_LINES = 40
 
 def status(args: Any) -> int:
     """Ask every scheduler, and the database; 0 in order, 1 not in order, 3 not installed."""
-    home = args.open()
+    home, fault = chosen.open_anyway(args)
+    told, trigger = told_of(home)
+    told["problems"] += [fault] if fault else []
+    told["healthy"] = told["installed"] and not told["problems"]
+    if args.json:
+        emit_json(told)
+    elif told["installed"]:
+        _show(told, trigger)
+    else:
+        emit(absent(home, told))
+    return exits.CONFIG if not told["installed"] else exits.OK if told["healthy"] else exits.FAILED
+
+
+def told_of(home: Home) -> tuple[dict[str, Any], Optional[Trigger]]:
+    """Everything that is known of what is installed, as --json has it, and what it was told; for `doctor`, too."""
     memory = chosen.remembered(home)
     machine = chosen.machine_of(home)
     ident = chosen.ident_of(home, memory)
     found, unasked = chosen.installed(machine, ident)
     if not found:
-        return _say_absent(args, home, memory, unasked)
+        lost = _lost(home, memory, unasked)
+        problems = [lost] if lost else []
+        return {"installed": False, "healthy": False, "problems": problems, "unasked": dict(unasked)}, None
     backend, standing = next((each for each in found if each[0].name == memory.get("backend")), found[0])
     trigger = chosen.trigger_remembered(home, memory) if memory else None
     told = _told(home, memory, standing, backend=backend, trigger=trigger)
@@ -44,26 +60,24 @@ def status(args: Any) -> int:
         told["problems"].append(f"it was installed with {memory['backend']}, which does not have it")
     told["notes"] += _notes(home, memory, backend)
     told["id"] = ident
-    told["healthy"] = not told["problems"]
-    if args.json:
-        emit_json(told)
-    else:
-        _show(told, trigger)
-    return exits.OK if told["healthy"] else exits.FAILED
+    return told, trigger
 
 
-def _say_absent(args: Any, home: Home, memory: Mapping[str, Any], unasked: Mapping[str, str]) -> int:
+def _lost(home: Home, memory: Mapping[str, Any], unasked: Mapping[str, str]) -> str:
+    """What became of an installation that is not there; `""` where there never was one."""
     lost = f"it was installed with {memory['backend']}, which does not have it any more" if memory else ""
     moved = {} if memory else chosen.moved_from(home)
     if moved:
         lost = f"it was for {moved['home']}, where this home was: that entry is replaced then"
     if memory and memory["backend"] in unasked:
         lost = f"it was installed with {memory['backend']}, which cannot be asked: {unasked[memory['backend']]}"
-    if args.json:
-        emit_json({"installed": False, "healthy": False, "problems": [lost] if lost else [], "unasked": dict(unasked)})
-    else:
-        emit(f"not installed for {home.settings.home}; `schedule install` does it" + (f" ({lost})" if lost else ""))
-    return exits.CONFIG
+    return lost
+
+
+def absent(home: Home, told: Mapping[str, Any]) -> str:
+    """That nothing is installed, and what became of it."""
+    lost = "; ".join(told["problems"])
+    return f"not installed for {home.settings.home}; `schedule install` does it" + (f" ({lost})" if lost else "")
 
 
 def _told(

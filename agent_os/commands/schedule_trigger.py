@@ -25,6 +25,14 @@ _KEPT = {"ident", "home", "backend", "at", "every_seconds", "command", "folder",
 _BOM = b"\xff\xfe"
 
 
+def open_anyway(args: Any) -> tuple[Home, str]:
+    """The home, and what is wrong with its agent_os.ini: what is installed can be asked for and removed anyway."""
+    try:
+        return args.open(), ""
+    except ConfigError as error:
+        return args.open(has_ini=False), error.message
+
+
 def machine_of(home: Home, *, hint: str = "") -> Machine:
     """The machine, by the environment of this home; `hint` is for a program that it has not."""
     from ..schedulers.programs import Machine

@@ -9,7 +9,7 @@ from ..core import lock
 from ..core.chronicle import Chronicle
 from ..core.logbook import records_of
 from ..core.text import cut, plural, safe, span, thousands
-from . import emit, emit_json, emit_table
+from . import emit, emit_json, emit_table, emit_text
 from .runs import WHICH, find
 
 TYPE_CHECKING = False
@@ -145,7 +145,7 @@ def show(facts: Mapping[str, Any]) -> None:
     rows = [(name, text) for name, text in headline(facts) if text]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        emit(f"{name:<{width}}  {safe(text)}")
+        emit_text(f"{name:<{width}}  {safe(text)}", indent=width + 2)
     attempts, steps, effects, messages = (facts[name] for name in ("attempts", "steps", "effects", "messages"))
     if len(attempts) > 1:
         section("attempts", ("attempt", "began", "result", "what was said"), [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import exits
-from . import add_app, emit, emit_json, emit_table
+from . import add_app, emit_json, emit_table, emit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def execute(args: Arguments) -> int:
     else:
         emit_table(("task", "state", "due", "after", "what it does"), rows)
         if absent:
-            emit(f"not set up: {', '.join(sorted(absent))} (`providers` tells how)")
+            emit_text(f"not set up: {', '.join(sorted(absent))} (`providers` tells how)")
     return exits.OK
 
 

@@ -14,7 +14,7 @@ from . import emit, emit_json, work_done
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from typing import Any
 
@@ -60,16 +60,43 @@ def look_and_run(args: Any, mark: str) -> int:
     """The same where no note says that nothing is due; `mark` is what a new one would be good for."""
     began_at = iso(args.clock.now())
     home = args.open()
-    from ..core import mail
     from ..core.plan import check_clock
     from ..wiring import setup_of
-    from .tick_look import look_of, watcher_of
+    from .tick_again import Lookout
 
     check_clock(args.clock.now())
     if args.scheduled:
         refuse_no_database(home)
         keep_log_small(home)
     setup = setup_of(home, app=args.app)
+    is_live = not (args.quiet or args.json) and bool(sys.stderr and sys.stderr.isatty())
+    with Lookout(args, home) as lookout:
+        units, waits, following = run_due(home, setup, mark=mark, began_at=began_at, is_live=is_live, beat=lookout.beat)
+        if not units:
+            tell_idle(args, waits, following)
+            return exits.OK
+        from .run import code_of
+
+        with work_done():
+            tell_done(args, home, setup, units)
+        return lookout.wait(code_of(units))
+
+
+def run_due(  # noqa: PLR0913 (what whoever calls it knows, by name)
+    home: Home,
+    setup: Setup,
+    *,
+    mark: str = "",
+    began_at: str,
+    is_live: bool = False,
+    beat: Callable[[], None] = lambda: None,
+) -> tuple[list[Unit], Mapping[str, str], str]:
+    """Look, and run what is due: what came of it; or, where nothing was, what waits and when something is due next
+    ("never"). `beat` is called now and then while runs go on. For the Python API, too.
+    """
+    from ..core import mail
+    from .tick_look import look_of, watcher_of
+
     refuse_nothing(home, setup)
     for _ in range(MOST_LOOKS):
         state = idle.state_of(home.settings.home, home.db_path)  # before the look: what changes later is seen
@@ -79,7 +106,8 @@ def look_and_run(args: Any, mark: str) -> int:
             break
         idle.write(home.settings.home, mark="", state="\n", span=("", ""), following="")
         try:
-            return run(args, home, setup, look=look, watcher=watcher, began_at=began_at)
+            units = run(home, setup, look=look, watcher=watcher, began_at=began_at, is_live=is_live, beat=beat)
+            return (units, {}, "") if units else ([], *look_again(home, setup))
         except BusyError:  # someone else has begun it since
             home.log.debug("tick.busy", "another run was faster; looking again")
     following = following_of(home, setup, watcher)
@@ -87,11 +115,15 @@ def look_and_run(args: Any, mark: str) -> int:
     is_sure = look.is_quiet and not apps  # an app's code may be edited, which nothing here would see
     times = (following, mail.next_at(home.store().db, setup))
     leave_note(home, mark=mark if is_sure else "", state=state, now=watcher.now, times=times)
-    if args.json:
-        tell_program((), look, following)
-    else:
-        say_idle(args, look.waits, following)
-    return exits.OK
+    return [], look.waits, following
+
+
+def look_again(home: Home, setup: Setup) -> tuple[Mapping[str, str], str]:
+    """What waits after runs, and when something is due next."""
+    from .tick_look import watcher_of
+
+    watcher = watcher_of(home, setup)
+    return watcher.look().waits, following_of(home, setup, watcher)
 
 
 def following_of(home: Home, setup: Setup, watcher: Watcher) -> str:
@@ -103,12 +135,33 @@ def following_of(home: Home, setup: Setup, watcher: Watcher) -> str:
     return min(filter(None, (planned, watcher.again_at)), default="never")
 
 
-def tell_program(done: Iterable[Unit], look: Look, following: str) -> None:
+def tell_done(args: Any, home: Home, setup: Setup, units: Iterable[Unit]) -> None:
+    """What came of each run; where something was only sent, what is due next."""
+    from .report import report
+
+    done = [unit for unit in units if unit.dues or unit.run_id]
+    if args.json:
+        tell_program(done, *look_again(home, setup))
+    elif done:
+        report(args, done)
+    else:
+        say_idle(args, *look_again(home, setup))
+
+
+def tell_idle(args: Any, waits: Mapping[str, str], following: str) -> None:
+    """That nothing was due."""
+    if args.json:
+        tell_program((), waits, following)
+    else:
+        say_idle(args, waits, following)
+
+
+def tell_program(done: Iterable[Unit], waits: Mapping[str, str], following: str) -> None:
     """--json: what came of each run, what waits, and when something is due next."""
     from .report import as_json
 
     next_at = None if following == "never" else following
-    emit_json({"outcomes": [as_json(unit) for unit in done], "waits": look.waits, "next_at": next_at})
+    emit_json({"outcomes": [as_json(unit) for unit in done], "waits": waits, "next_at": next_at})
 
 
 def leave_note(home: Home, *, mark: str, state: str, now: datetime, times: tuple[str, str]) -> None:
@@ -160,32 +213,24 @@ def keep_log_small(home: Home) -> None:
 
 
 def run(  # noqa: PLR0913 (what a tick knows, by name)
-    args: Any, home: Home, setup: Setup, *, look: Look, watcher: Watcher, began_at: str
-) -> int:
+    home: Home,
+    setup: Setup,
+    *,
+    look: Look,
+    watcher: Watcher,
+    began_at: str,
+    is_live: bool,
+    beat: Callable[[], None],
+) -> list[Unit]:
     """Run what is due. BusyError where another run has begun it in between."""
     from ..core.due import Order
     from ..wiring import runner_of
-    from .report import report
-    from .run import code_of, lookback_days
-    from .tick_again import Lookout
-    from .tick_look import watcher_of, writable
+    from .run import lookback_days
+    from .tick_look import writable
 
     order = Order(enabled_at=look.enabled_at, is_idle=watcher.is_idle, lookback_days=lookback_days(home))
-    is_live = not (args.quiet or args.json) and bool(sys.stderr and sys.stderr.isatty())
     writable(home, watcher)
-    with Lookout(args, home) as lookout:
-        runner = runner_of(home, setup, is_live=is_live)
-        units = runner.run(look.targets, order, began_at=began_at, beat=lookout.beat)
-        done = [unit for unit in units if unit.dues or unit.run_id]
-        with work_done():
-            if args.json:
-                after = watcher_of(home, setup)
-                tell_program(done, after.look(), following_of(home, setup, after))
-            elif done:
-                report(args, done)
-            else:  # only something was sent, or another run was faster
-                say_idle(args, look.waits, following_of(home, setup, watcher))
-        return lookout.wait(code_of(units))
+    return runner_of(home, setup, is_live=is_live).run(look.targets, order, began_at=began_at, beat=beat)
 
 
 def say_idle(args: Any, waits: Mapping[str, str], following: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import exits
 from ..core.clock import minute
-from . import add_app, emit, emit_json
+from . import add_app, emit_json, emit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,35 +36,46 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(args: Any) -> int:
     """Print who is late, and who is suspicious."""
-    from ..core.journal import Journal
-    from ..core.schedules import Schedules
-    from ..core.survey import Survey
     from ..wiring import setup_of
-    from .tick_look import edited
 
     grace = grace_of(args.grace)
     home = args.open()
     setup = setup_of(home, app=args.app)
-    tasks = tasks_of(setup, args.names)
-    with home.reading() as store:
-        survey, journal, now = Survey(store.db), Journal(store.db), args.clock.now()
-        rows, written_at = Schedules(store.db).all(), edited(home, setup)
-        found = [
-            facts_of(
-                task, setup, home, survey, now=now, grace=grace, is_named=task.name in args.names,
-                reason=reason_of(task, journal),
-                since=since_of(task, rows.get(task.name), home, written_at=written_at.get(task.app, ""), now=now),
-            )
-            for task in tasks
-        ]  # fmt: skip
-    apart = [] if args.names else not_loaded(rows, setup)
+    found, apart = look_over(home, setup, args.names, grace=grace)
     late = [each for each in found if each["state"] == "late"]
     odd = [each for each in found if each["warnings"]]
     if args.json:
         emit_json({"state": "late" if late else "warning" if odd else "ok", "tasks": found, "not_loaded": apart})
     elif late or odd or not args.quiet:
-        emit("\n".join(lines_of(found, apart)))
+        for line in lines_of(found, apart):
+            emit_text(line)
     return exits.FAILED if late or (args.strict and odd) else exits.OK
+
+
+def look_over(
+    home: Home, setup: Setup, names: Sequence[str], *, grace: Optional[float]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What is to be said of each task, as --json says it, and the tasks of apps that are not loaded; for the Python API
+    and `doctor`, too. Raises what `tasks_of` does, and ConfigError where there is no database yet.
+    """
+    from ..core.journal import Journal
+    from ..core.schedules import Schedules
+    from ..core.survey import Survey
+    from .tick_look import edited
+
+    tasks = tasks_of(setup, names)
+    with home.reading() as store:
+        survey, journal, now = Survey(store.db), Journal(store.db), home.clock.now()
+        rows, written_at = Schedules(store.db).all(), edited(home, setup)
+        found = [
+            facts_of(
+                task, setup, home, survey, now=now, grace=grace, is_named=task.name in names,
+                reason=reason_of(task, journal),
+                since=since_of(task, rows.get(task.name), home, written_at=written_at.get(task.app, ""), now=now),
+            )
+            for task in tasks
+        ]  # fmt: skip
+    return found, [] if names else not_loaded(rows, setup)
 
 
 def grace_of(text: Optional[str]) -> Optional[float]:

@@ -152,9 +152,14 @@ class Settings:
 
 
 def load(
-    *, home: str = "", flags: Optional[Mapping[str, str]] = None, environ: Optional[Mapping[str, str]] = None
+    *,
+    home: str = "",
+    flags: Optional[Mapping[str, str]] = None,
+    environ: Optional[Mapping[str, str]] = None,
+    has_ini: bool = True,
 ) -> Settings:
-    """Read the settings of a home: `home`, else AGENT_OS_HOME, else the current directory.
+    """Read the settings of a home: `home`, else AGENT_OS_HOME, else the current directory; without `has_ini` as if it
+    had no agent_os.ini.
 
     Raises ConfigError when the home does not exist, or when `.env` or `agent_os.ini` cannot be read as what they are.
     """
@@ -165,7 +170,7 @@ def load(
     env_path = os.path.join(folder, ".env")
     ini_path = os.path.join(folder, "agent_os.ini")
     dotenv_file = dotenv.read(env_path, given)
-    ini_settings, sections = _read_ini(ini_path)
+    ini_settings, sections = _read_ini(ini_path) if has_ini else ({}, {})
     sources = (
         ("flag", dict(flags or {})),
         ("environment", given),

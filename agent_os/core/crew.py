@@ -64,6 +64,10 @@ class Crew:
         except Empty:
             return [self._events[number] for number in range(len(self._events))]
 
+    def has_news(self) -> bool:
+        """Whether anything that was handed over is not settled yet."""
+        return bool(self._events)
+
     def settle(self, events: Sequence[Event]) -> None:
         """These, the first of what was handed over, are dealt with."""
         for event in events:

@@ -147,4 +147,7 @@ def why(row: SlotRow, is_alive: Callable[[str], bool]) -> str:
         return f"{reason if reason.startswith('interrupted') else 'interrupted'}; the next run does it"
     if reason.startswith("the limit "):
         return f"parked by a limit: {reason}"
+    before, found, _ = reason.partition(", which it comes after, ")
+    if found:  # without its slot, which is this one's: what follows a hole is one hole
+        reason = reason.replace(before, before.partition(" ")[0], 1)
     return f"waiting: {reason}" if reason else NEXT_RUN

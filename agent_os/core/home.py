@@ -132,9 +132,10 @@ def open_home(  # noqa: PLR0913 (each is a choice of whoever starts the program,
     quiet: bool = False,
     verbose: bool = False,
     environ: Optional[Mapping[str, str]] = None,
+    has_ini: bool = True,
 ) -> Home:
     """Read the settings of a home and start its log. Touches no file but to read. Raises ConfigError."""
-    settings = config.load(home=folder, flags=flags, environ=environ)
+    settings = config.load(home=folder, flags=flags, environ=environ, has_ini=has_ini)
     redactor = Redactor()
     for secret in settings.secrets():
         redactor.add(secret)

@@ -90,7 +90,7 @@ class Loop:
         for unit in units:
             unit.begins_at = unit.delay_seconds and self._clock.monotonic() + unit.delay_seconds
         self._agenda.add(units)
-        while self._agenda or self._active:
+        while self._agenda or self._active or self._crew.has_news():
             self._turn()
 
     def _empty_outboxes(self) -> None:
@@ -328,7 +328,7 @@ class Loop:
             self._late = late
 
     def _end_work(self, unit: Unit) -> None:
-        work = self._active.setdefault(unit)  # what waits for its next attempt too, until its end is taken
+        work = self._active.get(unit)  # None where it waits for its next attempt
         if work and work.collector:
             work.collector.abort()
         elif work is None or not work.has_process:

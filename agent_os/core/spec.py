@@ -142,6 +142,8 @@ class Task:
             self.fault("jitter means nothing without a schedule or a partition")
         if self.jitter_seconds and self.schedule and self.jitter_seconds >= shortest_pause(self.schedule):
             self.fault("jitter is as long as the shortest time between two slots, or longer: each would meet the next")
+        if self.grace_seconds is not None and not (self.schedule or self.partition or self.period_seconds):
+            self.fault("grace means nothing without schedule, partition or period: it is never late")
         if self.period_seconds and self.schedule:
             self.fault("period and schedule exclude each other: the schedule says how often it is due")
 

@@ -14,6 +14,8 @@ _JOINERS = "\u200b\u200c\u200d\u2060\ufeff"  # take no column
 _EMOJI_STYLE = "\ufe0f"
 _GAP = 2
 _NARROWEST = 8
+_READABLE = 24  # columns that a last cell needs beside the others
+_MOST_LINES = 4  # of a cell
 
 
 def safe(s: str) -> str:
@@ -31,18 +33,16 @@ def table(
 ) -> str:
     """Aligned columns, two spaces apart, lines joined by newlines; columns whose index is in `right` are right-aligned.
 
-    Where a line would be wider than `width` its last cell is cut and ends in "...". ValueError for a row with more or
-    fewer cells than the header.
+    Where a line would be wider than `width`, cells go on in further lines: the last one in its column or, where that is
+    too narrow to read, below its row. ValueError for a row with more or fewer cells than the header.
     """
     lines = [[safe(cell) for cell in row] for row in (header, *rows)]
     for line in lines:
         if len(line) != len(header):
             raise ValueError(f"a row of {len(line)} cells in a table of {plural(len(header), 'column')}")
     widths = [max(map(columns, cells)) for cells in zip(*lines)]
-    if width is not None and widths:
-        widths[-1] = max(min(widths[-1], width - sum(widths[:-1]) - _GAP * (len(widths) - 1)), _NARROWEST)
-        lines = [[*line[:-1], cut(line[-1], widths[-1])] for line in lines]
-        widths[-1] = max(columns(line[-1]) for line in lines)
+    if width is not None and sum(widths) + _GAP * (len(widths) - 1) > width:
+        return "\n".join(_folded(lines, widths, right, width=width))
     return "\n".join(_row(line, widths, right) for line in lines)
 
 
@@ -101,6 +101,23 @@ def cut(s: str, width: int) -> str:
     return f"{kept}..."[: max(width, 0)]
 
 
+def wrapped(s: str, width: int, *, most: int = 0) -> list[str]:
+    """The safe text `s` in lines of at most `width` columns, broken at blanks where that can be, else after "_".
+
+    With `most` no more lines than that; what was cut ends in "...".
+    """
+    found: list[str] = []
+    while columns(s) > width and len(found) != most - 1:
+        end = width
+        while end > 1 and columns(s[:end]) > width:
+            end -= 1
+        at = s.rfind(" ", 1, end + 1)
+        at = at if at > 0 else s.rfind("_", 0, end) + 1 or end
+        found.append(s[:at].rstrip())
+        s = s[at:].lstrip()
+    return [*found, cut(s, width) if most else s]
+
+
 def nearest(word: str, choices: Iterable[str]) -> Optional[str]:
     """The choice that `word` was most likely meant to be, whatever its case; None when none is near."""
     from difflib import get_close_matches
@@ -150,3 +167,37 @@ def given_twice(words: Sequence[str], names: Collection[str]) -> str:
         if name in names and seen.setdefault(name, value if equals else following) != (value if equals else following):
             return name
     return ""
+
+
+def _folded(
+    lines: Sequence[Sequence[str]], widths: Sequence[int], right: Collection[int], *, width: int
+) -> Iterable[str]:
+    """The lines of a table that is wider than `width`."""
+    *others, last = widths
+    room = width - _GAP * len(others)
+    below = [""] * len(lines)
+    if others and room - sum(others) < min(last, _READABLE):
+        below = ["", *(line[-1] for line in lines[1:])]
+        lines, room = [line[:-1] for line in lines], room + _GAP
+    else:
+        others.append(min(last, room - sum(others)))
+    narrowed = _narrowed(lines, others, room)
+    for line, rest in zip(lines, below):
+        cells = [wrapped(cell, narrowed[index], most=_MOST_LINES) for index, cell in enumerate(line)]
+        for number in range(max(map(len, cells))):
+            yield _row([(*cell, *[""] * _MOST_LINES)[number] for cell in cells], narrowed, right)
+        if rest:
+            yield from (" " * _GAP + each for each in wrapped(rest, width - _GAP, most=_MOST_LINES))
+
+
+def _narrowed(lines: Sequence[Sequence[str]], widths: Sequence[int], room: int) -> list[int]:
+    """Widths that come to no more than `room`: the widest give way, those first that can be broken well."""
+    found = list(widths)
+    well = [index for index, cells in enumerate(zip(*lines)) if any(" " in cell or "_" in cell for cell in cells)]
+    for chosen in (well, range(len(found))):
+        while sum(found) > room and chosen:
+            widest = max(chosen, key=lambda index: found[index])
+            if found[widest] <= _NARROWEST:
+                break
+            found[widest] -= 1
+    return found
