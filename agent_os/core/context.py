@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 POLICIES = ("at_most_once", "at_least_once")
 LONGEST_KEY = 200
 SENDING = "send "  # with a message's key after it, the effect of its outbox
-MOST_SPENT = 2**62  # at once, in the unit of the cost limit
+MOST_SPENT = 2**62  # by one run, in the unit of its cost limit: what the database can add up
 
 
 class Facts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from .clock import iso
-from .errors import AgentOSError
+from .context import MOST_SPENT
+from .errors import AgentOSError, PermanentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ OPERATIONS = (
     *("log_files", "keep_log", "log_sums", "first_log_day", "changed_log_days", "imported_prices", "used_prices"),
 )
 MESSAGES_AT_ONCE = 500
-MOST_SPENT = 2**62  # by one run, in the unit of its cost limit
 SILENT = "no log reaches back to this day"
 
 
@@ -76,8 +76,14 @@ class Operations:
     def spend(self, unit: Unit, *, amount: int) -> None:
         """Add to what a run has spent; from now on that counts, however it ends."""
         if unit.task.cost_limit:
-            unit.spent = min((unit.spent or 0) + amount, MOST_SPENT)
-            self._journal.reserve_more(unit.run_id, unit.spent)
+            spent = (unit.spent or 0) + amount
+            if spent > MOST_SPENT:
+                raise PermanentError(
+                    f"task {unit.task.name} spends {spent!r} in all, which is no amount",
+                    hint=f"a run may spend {MOST_SPENT}; count in a larger unit",
+                )
+            unit.spent = spent
+            self._journal.reserve_more(unit.run_id, spent)
 
     def messages(self, unit: Unit) -> list[tuple[int, str, str, int]]:
         """What waits in the outbox of this task, and whose time has come."""
