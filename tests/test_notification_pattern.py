@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import socketserver
 import sqlite3
-import threading
 from email import message_from_string
 from pathlib import Path
 from typing import Any, Optional
@@ -18,50 +16,12 @@ from werkzeug import Request, Response
 import agent_os
 from agent_os.arguments import VERBS
 from agent_os.main import main
+from tests.fakes.channels import MailServer
 from tests.guide import ROOT, blocks_of
 
 PAGE = ROOT / "docs" / "NOTIFICATION_PATTERN.md"
 BLOCKS = blocks_of(PAGE)
 DISCORD, SLACK, TICKETS = "/api/webhooks/1/discord-secret", "/services/T/B/slack-secret", "/tickets"
-
-
-class MailServer(socketserver.ThreadingTCPServer):
-    """As much of SMTP as a client without TLS needs. `answers`: what the next recipients get instead of 250."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
-        self.mails: list[str] = []
-        self.answers: list[str] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class Conversation(socketserver.StreamRequestHandler):
-    """One client."""
-
-    server: MailServer
-
-    def say(self, line: str) -> None:
-        self.wfile.write(f"{line}\r\n".encode())
-
-    def handle(self) -> None:
-        self.say("220 fake")
-        for raw in iter(self.rfile.readline, b""):
-            word = raw.decode().split(None, 1)[0].upper()
-            if word == "DATA":
-                self.say("354 go on")
-                lines = iter(lambda: self.rfile.readline().decode().rstrip("\r\n"), ".")
-                self.server.mails.append("\n".join(lines))
-                self.say("250 taken")
-            elif word == "RCPT" and self.server.answers:
-                self.say(self.server.answers.pop(0))
-            elif word == "QUIT":
-                self.say("221 bye")
-                return
-            else:
-                self.say("250 fine")
 
 
 class Desk:
@@ -205,7 +165,7 @@ def test_no_text_calls_everybody_in_slack(desk: Desk, httpserver: HTTPServer) ->
 
 def test_what_is_asked_to_wait_waits_and_is_sent_by_a_later_start(desk: Desk, httpserver: HTTPServer) -> None:
     """429 with Retry-After: the task has succeeded, the others are sent, and no request is made before the time."""
-    httpserver.expect_ordered_request(DISCORD).respond_with_data("slow down", 429, headers={"Retry-After": "7200"})
+    httpserver.expect_oneshot_request(DISCORD).respond_with_data("slow down", 429, headers={"Retry-After": "7200"})
     httpserver.expect_request(SLACK).respond_with_handler(slack)
     runs = desk.run("report")
     assert (runs["report"], runs["discord"]) == ("success", "success")

@@ -182,7 +182,11 @@ def size(text: str) -> int:
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """As much of SMTP as a client without TLS needs. `moods`: what the next mails get instead of 250, or "hang"."""
+    """As much of SMTP as a client without TLS needs.
+
+    What they get instead of 250: `moods` the next mails ("cut": taken, and not a word of it), `answers` the next
+    recipients.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
@@ -192,6 +196,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Conversation)
         self.mails: list[str] = []
         self.moods: list[str] = []
+        self.answers: list[str] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -223,6 +228,8 @@ class Conversation(socketserver.StreamRequestHandler):
                 if mood == "cut":
                     return
                 self.say("250 taken")
+            elif word == "RCPT" and self.server.answers:
+                self.say(self.server.answers.pop(0))
             elif word == "QUIT":
                 self.say("221 bye")
                 return
