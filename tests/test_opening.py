@@ -111,7 +111,11 @@ def test_another_programs_database_is_left_untouched(path: Path, statement: str)
     refused(path, ConfigError, says="another program")
 
 
-@pytest.mark.parametrize("content", [b"not a database at all", b"SQLite format 3\x00" + b"\x00" * 50, os.urandom(8192)])
+@pytest.mark.parametrize(
+    "content",
+    [b"not a database at all", b"SQLite format 3\x00" + b"\x00" * 50, bytes(range(256)) * 32],
+    ids=["text", "a header alone", "bytes"],
+)
 def test_a_file_that_is_no_database_is_left_untouched(path: Path, content: bytes) -> None:
     """Text, a cut header, noise."""
     path.write_bytes(content)
