@@ -112,13 +112,22 @@ def test_what_an_app_keeps_of_standard_output_is_standard_output(house: House) -
     """A default argument, a handler of a log: what is written there later is no talk."""
     house.app("""
         import sys
+        class Twice:
+            def __init__(self, out): self.out = out
+            def write(self, text): self.out.write(text)
+            def flush(self): self.out.flush()
+        twice = Twice(sys.stdout)
         @app.verb("shout")
-        def shout(home, args, out=sys.stdout): print("said later", file=out)
+        def shout(home, args, out=sys.stdout):
+            print("said later", file=out)
+            kept, sys.stdout = sys.stdout, twice
+            print("said last")
+            sys.stdout = kept
         print("said now", file=sys.stdout)
     """)
     house.ini(f"[agent_os]\napps = {house.home / 'app_1.py'}\n")
     answer = house.run("shout")
-    assert (answer.code, answer.out) == (0, "said later\n")
+    assert (answer.code, answer.out) == (0, "said later\nsaid last\n")
     assert "said now" in answer.err
 
 

@@ -98,22 +98,22 @@ def _executed(name: str, path: str, file: str, source: bytes, *, hint: str) -> M
 class _Talk:
     """While code is imported, what it prints is talk: standard output is for what was asked for.
 
-    What the code keeps of standard output (`def show(out=sys.stdout)`) is this, and later goes where it should.
+    What the code keeps of standard output (`def show(out=sys.stdout)`) is this, and is standard output from then on.
     """
 
     def __enter__(self) -> None:
-        self._pid, self._stdout = os.getpid(), sys.stdout
+        self._pid, self._stdout, self._stream = os.getpid(), sys.stdout, sys.stderr
         sys.stdout = self if sys.stdout and sys.stderr else sys.stderr
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr if sys.stdout is self else sys.stdout, name)
+        return getattr(self._stream, name)
 
     def __exit__(self, *_: object) -> None:
         if os.getpid() != self._pid:
             os.kill(os.getpid(), 9)  # a fork that came back: what there is to do is its parent's
-        if sys.stdout not in (self, sys.stderr):
+        if sys.stdout not in (self, self._stream):
             _REPLACED.append(sys.stdout)
-        sys.stdout = self._stdout
+        sys.stdout, self._stream = self._stdout, self._stdout
 
 
 def _own_name(path: str, file: str) -> list[str]:
