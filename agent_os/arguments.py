@@ -180,7 +180,16 @@ def parse(words: Sequence[str]) -> Arguments:
         args = Arguments()
         args.verb = words[0][1:]
         return args
-    twice = given_twice(words, ("--task", "--app", "--key"))
+    _refuse_twice(words, ("--task", "--app"))
+    args = _scan(words) or _parse(words)
+    if not args.app_verb:  # whose options mean what the app says
+        _refuse_twice(words, ("--key",))
+    args.argv = words
+    return args
+
+
+def _refuse_twice(words: Sequence[str], names: Sequence[str]) -> None:
+    twice = given_twice(words, names)
     if twice:
         others = (
             ", or name all apps in agent_os.ini: apps = a.py, b.py"
@@ -188,9 +197,6 @@ def parse(words: Sequence[str]) -> Arguments:
             else "; another one is another call"
         )
         raise UsageError(f"{twice} is given twice", hint=f"give one{others}")
-    args = _scan(words) or _parse(words)
-    args.argv = words
-    return args
 
 
 def room_of(verb: str) -> str:

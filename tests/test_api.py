@@ -468,6 +468,8 @@ def test_watch_tells_who_is_late(timed, tmp_path):
         assert late.state == "late"
         assert late.due_at == home.today + "T00:00:00.000Z"
         assert late.late_seconds is not None
+        absent = [each for each in home.watch() if each.state == "not set up"]
+        assert {(each.due_at, each.late_seconds, each.reason[:9]) for each in absent} == {(None, None, "disabled:")}
         for wrong in ("soon", -1):
             with pytest.raises(UsageError, match="grace"):
                 home.watch("broken", grace=wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,11 @@ def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> House:
         ("@app.task\ndef t(ctx, day): pass", "task t: takes day too, which nobody gives; write def t(ctx)"),
         ("@app.task\ndef t(ctx, *, day): pass", "task t: takes day too, which nobody gives"),
         ("@app.task\nclass T: pass", "task T: is the class T, no function"),
+        ("app.task(int)", "task int: is the class int, no function"),
+        (
+            "class A:\n    async def __call__(self, ctx): pass\nclass B(A): pass\napp.task(B(), name='t')",
+            "task t: is not a plain function: it is `async`",
+        ),
         ("app.task(5, name='t')", "task t: is 5, no function"),
         ("app.task(lambda ctx: 1)", "'<lambda>' is no name for a task"),
         ("from functools import partial\napp.task(partial(print))", "a task: '' is no name for a task; give it one"),
@@ -62,8 +68,13 @@ def test_what_is_no_task_is_said_before_anything_runs(source: str, says: str, ho
         "class A:\n    def t(self, ctx): note('ran')\napp.task(A().t)",
         "class A:\n    def __call__(self, ctx): note('ran')\napp.task(A(), name='t')",
         "app.task(dict.fromkeys, name='u')\n@app.task()\ndef t(*args): note('ran')",
+        "class A:\n    __slots__ = ()\n    def __call__(self, ctx): note('ran')\napp.task(A(), name='t')",
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass A:\n    def __call__(self, ctx): note('ran')\n"
+        "app.task(A(), name='t')",
+        "class A:\n    def __getattr__(self, name): return A()\n    def __call__(self, ctx): note('ran')\n"
+        "app.task(A(), name='t')",
     ],
-    ids=["defaults", "lambda", "partial", "method", "object", "any"],
+    ids=["defaults", "lambda", "partial", "method", "object", "any", "slots", "frozen", "permissive"],
 )
 def test_whatever_can_be_called_with_a_context_may_be_a_task(source: str, house: House) -> None:
     """A name of its own it must have, or be given."""
@@ -97,6 +108,43 @@ def test_what_an_app_prints_while_it_is_loaded_is_talk(house: House) -> None:
     assert "hello from the import" in answer.err
 
 
+def test_what_an_app_keeps_of_standard_output_is_standard_output(house: House) -> None:
+    """A default argument, a handler of a log: what is written there later is no talk."""
+    house.app("""
+        import sys
+        class Twice:
+            def __init__(self, out): self.out = out
+            def write(self, text): self.out.write(text)
+            def flush(self): self.out.flush()
+        twice = Twice(sys.stdout)
+        @app.verb("shout")
+        def shout(home, args, out=sys.stdout):
+            print("said later", file=out)
+            kept, sys.stdout = sys.stdout, twice
+            print("said last")
+            sys.stdout = kept
+        print("said now", file=sys.stdout)
+    """)
+    house.ini(f"[agent_os]\napps = {house.home / 'app_1.py'}\n")
+    answer = house.run("shout")
+    assert (answer.code, answer.out) == (0, "said later\nsaid last\n")
+    assert "said now" in answer.err
+
+
+def test_an_app_that_replaces_standard_output_hides_no_answer(house: House) -> None:
+    """As `sys.stdout = TextIOWrapper(sys.stdout.buffer, encoding="utf-8")` does; standard error stays open, too."""
+    app = house.home / "wraps.py"
+    app.write_text(
+        f"import io, sys\nfrom {PACKAGE} import App\n"
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')\n"
+        "app = App('it')\n@app.task\ndef t(ctx):\n    raise OSError('told')\n"
+    )
+    words = [sys.executable, "-m", PACKAGE, "--task", "t", "--app", str(app), "--home", str(house.home), "--json"]
+    done = subprocess.run(words, env=bare(), capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, json.loads(done.stdout)["outcomes"][0]["status"]) == (1, "failed")
+    assert "OSError: told" in done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_while_an_app_is_loaded_does_nothing_more(house: House) -> None:
     """What comes back from the fork is ended: the run is its parent's."""
@@ -119,6 +167,17 @@ def test_an_option_that_names_one_thing_is_given_once(option: str, house: House)
     assert (answer.code, f"{option} is given twice" in answer.err) == (2, True)
     assert house.task("t", "--task=t").code == 0
     assert house.notes == ["ran"]
+
+
+def test_a_verb_of_an_app_may_have_such_an_option_more_than_once(house: House) -> None:
+    """It is the app's own, and means what the app says."""
+    house.app("""
+        def options(parser): parser.add_argument("--key", action="append")
+        @app.verb("pick", arguments=options)
+        def pick(home, args): print(args.key)
+    """)
+    house.ini(f"[agent_os]\napps = {house.home / 'app_1.py'}\n")
+    assert house.run("pick", "--key", "a", "--key", "b").out == "['a', 'b']\n"
 
 
 @pytest.mark.parametrize("option", ["--key", "--from-step"])

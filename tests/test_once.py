@@ -59,6 +59,37 @@ def test_an_effect_that_gives_back_a_call_to_come_has_not_happened(made: str, ho
     assert house.rows("SELECT status FROM effects") == [("failed",)]
 
 
+@pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
+def test_an_answer_that_has_any_attribute_is_an_answer(policy: str, house: House) -> None:
+    """Of a dict that gives `answer.whatever`, too: an effect called failed would be caused again."""
+    house.app(f"""
+        class Answer(dict):
+            def __getattr__(self, name): return Answer()
+        def call():
+            note("called")
+            return Answer(id=7)
+        @app.task
+        def t(ctx): return ctx.effect("e", call, policy={policy!r})
+    """)
+    assert [house.task("t", "--key", "k", "--force").code for _ in range(2)] == [0, 0]
+    assert house.notes == ["called"]
+
+
+def test_a_step_may_be_a_class_or_what_has_any_attribute(house: House) -> None:
+    """`int`, `dict`, a method of another machine: what they give is judged, not what they are."""
+    house.app("""
+        from xmlrpc.client import ServerProxy
+        there = ServerProxy("http://127.0.0.1:1/")
+        @app.task
+        def t(ctx):
+            try: ctx.step("far", there.add, 1, 2)
+            except OSError: note("called")
+            return [ctx.step("whole", int, "3"), ctx.step("pairs", dict, a=1)]
+    """)
+    assert house.outcomes("t")["t"]["output"] == [3, {"a": 1}]
+    assert house.notes == ["called"]
+
+
 def test_why_nobody_knows_is_kept(house: House) -> None:
     """A call that raised left it open; the next attempt does not say that the program ended."""
     house.app("""
@@ -88,15 +119,19 @@ def test_two_threads_cause_an_effect_once(house: House) -> None:
     """The second is refused while the first is at it; after that it is given the outcome."""
     house.app("""
         from concurrent.futures import ThreadPoolExecutor
+        from threading import Event
+        is_refused = Event()
         def call():
             note("called")
-            time.sleep(0.2)
+            is_refused.wait(20)
             return 7
         @app.task
         def t(ctx):
             def cause(_):
                 try: return ctx.effect("e", call, policy="at_least_once")
-                except PermanentError: return "refused"
+                except PermanentError:
+                    is_refused.set()
+                    return "refused"
             with ThreadPoolExecutor(2) as pool: first = list(pool.map(cause, range(2)))
             return sorted(map(str, first)) + [cause(0)]
     """)

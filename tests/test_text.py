@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_os.commands import emit_table
+from agent_os.commands import emit_table, emit_text
 from agent_os.core.text import columns, cut, nearest, plural, safe, span, table, thousands, wrapped
 
 UNSAFE = [
@@ -103,6 +103,28 @@ def test_the_widest_columns_give_way_and_names_are_broken_after_underscores():
     )  # fmt: skip
 
 
+def test_further_lines_may_have_another_width():
+    """Those that are to be indented; no blank comes into a word that is broken twice."""
+    assert wrapped("a/long/path/of/it", 8, further=4) == ["a/long/p", "ath/", "of/i", "t"]
+    assert wrapped("one two three", 7, further=5) == ["one two", "three"]
+
+
+def test_a_sentence_is_broken_without_a_blank_in_its_words(monkeypatch, capsys):
+    """A path that takes three lines can be put together again; wide characters count two."""
+    monkeypatch.setattr("agent_os.commands.terminal_width", lambda: 30)
+    emit_text("/a/path/that/takes/more/than/two/lines/of/this/terminal/and/has/no/blank/in/it", indent=4)
+    assert "".join(map(str.strip, capsys.readouterr().out.split("\n"))) == (
+        "/a/path/that/takes/more/than/two/lines/of/this/terminal/and/has/no/blank/in/it"
+    )
+    emit_text("日本" * 10)
+    assert capsys.readouterr().out == "日本日本日本日本日本日本日本日\n  本日本日本\n"
+
+
+def test_a_mark_stays_with_its_letter():
+    """It takes no column, so the line has room for it."""
+    assert wrapped("ae\u0301io", 2) == ["ae\u0301", "io"]
+
+
 @pytest.mark.parametrize(
     ("text", "width", "lines"),
     [
@@ -112,6 +134,7 @@ def test_the_widest_columns_give_way_and_names_are_broken_after_underscores():
         ("unbreakable", 4, ["unbr", "eaka", "ble"]),
         ("a_name_of_it", 7, ["a_name_", "of_it"]),
         ("日本日本", 5, ["日本", "日本"]),
+        ("日本", 1, ["日", "本"]),
     ],
 )
 def test_text_is_broken_where_it_reads_best(text, width, lines):

@@ -267,6 +267,20 @@ def test_history_shows_columns_that_say_something(house: House) -> None:
     assert "attempts" in house.run("history").out.splitlines()[0]
 
 
+def test_history_keeps_its_instants_whole_in_80_columns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A date in one line and the time in the next can be read; half of an hour cannot."""
+    for module in ("agent_os.commands", "agent_os.commands.history"):
+        monkeypatch.setattr(f"{module}.terminal_width", lambda: 80)
+    house.run("--task", "shaky", "--key", "2026-11-21T05:00Z")
+    lines = house.run("history").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    started = house.rows("SELECT started_at FROM runs WHERE plugin_name = 'shaky'")[0][0]
+    words = " ".join(lines).split()
+    assert "2026-11-21T05:00Z" in words
+    assert started[:10] in words
+    assert f"{started[11:16]}Z" in words
+
+
 def test_history_chooses_by_task_status_and_day(house: House) -> None:
     """Each alone and together; --limit takes the newest."""
     house.touch("broken")
@@ -576,7 +590,8 @@ def test_a_run_that_waits_for_its_next_attempt_is_cancelled_though_nothing_else_
     house.app.write_text(APP + DOOMED)
     process = house.start("--task", "follower", "--key", "a")
     run = house.await_run("doomed")
-    while not house.rows("SELECT id FROM runs WHERE retry_at IS NOT NULL"):
+    ends_at = time.monotonic() + 20
+    while not house.rows("SELECT id FROM runs WHERE retry_at IS NOT NULL") and time.monotonic() < ends_at:
         time.sleep(0.02)
     answer = house.run("cancel", run, "--json", app=False)
     process.communicate(timeout=30)

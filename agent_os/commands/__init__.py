@@ -86,12 +86,9 @@ def emit_text(text: str, *, indent: int = 2) -> None:
     from ..core.text import wrapped
 
     width = terminal_width()
-    if width is None or len(text) <= width:
-        emit(text)
-        return
-    first, *rest = wrapped(text, width)
+    first, *rest = wrapped(text, width, further=max(width - indent, 20)) if width else [text]
     emit(first)
-    for line in wrapped(" ".join(rest), max(width - indent, 20)) if rest else ():
+    for line in rest:
         emit(" " * indent + line)
 
 

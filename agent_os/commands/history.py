@@ -65,7 +65,7 @@ def show(runs: Sequence[Run]) -> None:
     lines: list[dict[str, str]] = []
     for run in runs:
         took = "" if run.seconds is None or run.status == "skipped" else span(run.seconds)
-        started = minute(run.started_at) if is_narrow else run.started_at[:19] + "Z"
+        started = minute(run.started_at).replace("T", " ") if is_narrow else run.started_at[:19] + "Z"
         lines.append(
             {
                 "started": started, "task": run.task, "slot": run.slot, "status": run.status,

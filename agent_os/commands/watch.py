@@ -130,7 +130,7 @@ def facts_of(  # noqa: PLR0913 (all that is known of a task, by name)
     known = known_of(task, survey, since=since, now=now)
     verdict = judge(task, known, now=now, grace_seconds=grace)
     if disabled and not is_named:
-        verdict.state, verdict.warnings = "not set up", []
+        verdict.state, verdict.due_at, verdict.warnings = "not set up", "", []
     return {
         "task": task.name,
         "state": verdict.state,

@@ -75,8 +75,10 @@ class App:
                 task.fault(f"write @app.task(name={function!r}); the first argument of app.task is a function")
             self._judge(task, fn, "ctx")
             self._add(task)
-            if hasattr(fn, "__dict__") and not hasattr(fn, "__func__"):  # a method, or what is in C, can keep no name
+            try:  # noqa: SIM105 (nothing else here needs contextlib)
                 fn.task_name = task.name  # type: ignore[attr-defined]  # so that `after=` may name the function itself
+            except (AttributeError, TypeError):  # a method, what is in C, what is frozen: `after=` has its name
+                pass
             return fn
 
         return register if function is None or isinstance(function, str) else register(function)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _LONGEST_REASON = 300
+_REPLACED: list[Any] = []  # what code has put in the place of standard output: let go, it would close what it is around
 _ADVICE = "name a .py file or the folder of a package"
 # Whose frames are not the app's own.
 _NOT_ITS_OWN = (f"{archive.PACKAGE}.", "importlib.", "_frozen_importlib")
@@ -95,17 +96,24 @@ def _executed(name: str, path: str, file: str, source: bytes, *, hint: str) -> M
 
 
 class _Talk:
-    """While code is imported, what it prints is talk: standard output is for what was asked for."""
+    """While code is imported, what it prints is talk: standard output is for what was asked for.
+
+    What the code keeps of standard output (`def show(out=sys.stdout)`) is this, and is standard output from then on.
+    """
 
     def __enter__(self) -> None:
-        self._pid, self._stdout = os.getpid(), sys.stdout
-        sys.stdout = sys.stderr
+        self._pid, self._stdout, self._stream = os.getpid(), sys.stdout, sys.stderr
+        sys.stdout = self if sys.stdout and sys.stderr else sys.stderr
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     def __exit__(self, *_: object) -> None:
         if os.getpid() != self._pid:
             os.kill(os.getpid(), 9)  # a fork that came back: what there is to do is its parent's
-        if sys.stdout is sys.stderr:
-            sys.stdout = self._stdout
+        if sys.stdout not in (self, self._stream):
+            _REPLACED.append(sys.stdout)
+        sys.stdout, self._stream = self._stdout, self._stdout
 
 
 def _own_name(path: str, file: str) -> list[str]:

@@ -16,8 +16,6 @@ def why_unfit(fn: Any) -> str:
     """Why a call of this does nothing, or fails; "" for a plain function and whatever else can be called."""
     if not callable(fn):
         return f"is {_shown(fn)}, no function"
-    if isinstance(fn, type):
-        return f"is the class {fn.__name__}, no function"
     code = _code(fn)
     if code and code.co_flags & _ASYNCHRONOUS:
         return "is not a plain function: it is `async`; call asyncio.run(...) in a plain one"
@@ -27,15 +25,15 @@ def why_unfit(fn: Any) -> str:
 
 
 def why_unfit_for(fn: Any, *given: str) -> str:
-    """The same for a function that is called with these arguments and no others."""
-    reason = why_unfit(fn)
-    code = getattr(fn, "__code__", None)
+    """The same for a function that is called with these arguments and no others, and not to make an object."""
+    reason = f"is the class {fn.__name__}, no function" if isinstance(fn, type) else why_unfit(fn)
+    code = _code_in(fn)
     if reason or code is None:
         return reason
     bound = 0 if getattr(fn, "__self__", None) is None else 1
     names = code.co_varnames
     takes = names[bound : code.co_argcount]
-    required = takes[: len(takes) - len(fn.__defaults__ or ())]
+    required = takes[: max(0, len(takes) - len(fn.__defaults__ or ()))]
     by_name = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     further = [*required[len(given) :], *(name for name in by_name if name not in (fn.__kwdefaults__ or {}))]
     asked = f"def {code.co_name}({', '.join([*names[:bound], *given])})"
@@ -54,12 +52,16 @@ def place_of(fn: Any) -> str:
 
 def doc_of(fn: Any) -> str:
     """The first line of its docstring."""
-    return (getattr(_inner(fn), "__doc__", "") or "").strip().partition("\n")[0]
+    doc = getattr(_inner(fn), "__doc__", "")
+    return doc.strip().partition("\n")[0] if isinstance(doc, str) else ""
 
 
 def is_to_come(value: Any) -> bool:
-    """Whether this is no result but a call that nobody has made yet: of a coroutine or a generator."""
-    return any(hasattr(value, name) for name in ("__await__", "gi_frame", "ag_frame"))
+    """Whether this is no result but a call that nobody has made yet: of a coroutine or a generator.
+
+    By its type: a value itself may have any attribute that it is asked for, and then it is one.
+    """
+    return any(hasattr(type(value), name) for name in ("__await__", "gi_frame", "ag_frame"))
 
 
 def _code(fn: Any) -> Optional[CodeType]:
@@ -67,8 +69,12 @@ def _code(fn: Any) -> Optional[CodeType]:
     fn = _inner(fn)
     if isinstance(fn, type):
         return None
-    code = getattr(fn, "__code__", None) or getattr(vars(type(fn)).get("__call__"), "__code__", None)
-    return code if hasattr(code, "co_flags") else None
+    return _code_in(fn) or _code_in(getattr(type(fn), "__call__", None))  # noqa: B004 (the method, not whether)
+
+
+def _code_in(fn: Any) -> Optional[CodeType]:
+    code = getattr(fn, "__code__", None)
+    return code if isinstance(code, type(_code_in.__code__)) else None  # not whatever an object gives for any name
 
 
 def _inner(fn: Any) -> Any:

@@ -101,20 +101,18 @@ def cut(s: str, width: int) -> str:
     return f"{kept}..."[: max(width, 0)]
 
 
-def wrapped(s: str, width: int, *, most: int = 0) -> list[str]:
+def wrapped(s: str, width: int, *, most: int = 0, further: Optional[int] = None) -> list[str]:
     """The safe text `s` in lines of at most `width` columns, broken at blanks where that can be, else after "_".
 
-    With `most` no more lines than that; what was cut ends in "...".
+    With `most` no more lines than that; what was cut ends in "...". With `further` so many columns from line 2 on.
     """
     found: list[str] = []
-    while columns(s) > width and len(found) != most - 1:
-        end = width
-        while end > 1 and columns(s[:end]) > width:
-            end -= 1
+    while len(found) != most - 1 and (end := _fitting(s, width)) < len(s):
         at = s.rfind(" ", 1, end + 1)
         at = at if at > 0 else s.rfind("_", 0, end) + 1 or end
         found.append(s[:at].rstrip())
         s = s[at:].lstrip()
+        width = width if further is None else further
     return [*found, cut(s, width) if most else s]
 
 
@@ -149,6 +147,18 @@ def _width(character: str) -> int:
         return 0
     is_new_emoji = kind == "Cn" and ord(character) >= 0x1F000  # to this Python; the terminal may know better
     return 2 if is_new_emoji or east_asian_width(character) in "WF" else 1
+
+
+def _fitting(s: str, width: int) -> int:
+    """How many characters of `s` have room in so many columns, one at least."""
+    if s.isascii():
+        return max(width, 1)
+    taken = 0
+    for index, character in enumerate(s):
+        taken += _width(character)
+        if taken > width:
+            return max(index, 1)
+    return len(s)
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
