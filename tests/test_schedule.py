@@ -733,9 +733,10 @@ def test_what_it_starts_must_be_there(desk: Desk, cron_daemon: None) -> None:
     assert sys.executable in said["notes"][-1]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"at": ["soon"]}, {"at": 7}, {"at": ["25:00"]}, {"every_seconds": 0}, {"ident": "a-z"}]
-)
+WRONG: list[dict[str, object]] = [{"at": ["soon"]}, {"at": 7}, {"at": ["25:00"]}, {"every_seconds": 0}, {"ident": "z"}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_a_note_that_makes_no_sense_is_none(desk: Desk, cron_daemon: None, wrong: dict[str, object]) -> None:
     """Somebody has changed it by hand: `status` says so, and `install` writes it anew."""
     desk.have("cron")
