@@ -141,3 +141,18 @@ def test_a_keeper_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     assert is_runner_gone(str(tmp_path / "agent_os.db"), lock.owner)
+
+
+def test_a_fork_of_a_task_holds_up_no_end(tmp_path: Path) -> None:
+    """What forks has all that is open, the pipe to the keeper too: that one does not wait for it when a run ends."""
+    lock = RunnerLock(str(tmp_path / "agent_os.db"), clock=Clock())
+    lock.acquire()
+    lock.keeper.start()
+    assert lock.keeper._shell
+    shell = lock.keeper._shell.pid
+    fork_has = os.dup(lock.keeper._pipe)
+    try:
+        lock.release()
+        assert not is_alive(shell)
+    finally:
+        os.close(fork_has)

@@ -20,7 +20,8 @@ GRACE_SECONDS = 5  # from SIGTERM to SIGKILL, as for a timeout
 ORPHANED = "its runner was killed; what that had left running is being ended"
 _PATIENCE_SECONDS = 1.0  # with the shell, once there is nothing left for it to do
 _SHELL = "/bin/sh"
-# It reads `+GROUP` and `-GROUP`, a line each, until nobody can write any more. Its output is the text in the lock.
+# It reads `+GROUP` and `-GROUP`, a line each, until `.` or until nobody can write any more. Its output is the text in the
+# lock.
 _SCRIPT = """# agent_os: ends what it has started, should it be killed
 trap '' HUP INT TERM
 groups=' '
@@ -29,6 +30,7 @@ while read -r line; do
   case $line in
     +*) groups="$groups$group " ;;
     -*) groups="${groups%% $group *} ${groups#* $group }" ;;
+    .) break ;;
   esac
 done
 [ -n "${groups# }" ] || exit 0
@@ -95,7 +97,8 @@ class Keeper:
                 os.close(writer)
 
     def close(self) -> None:
-        """The runner ends by itself."""
+        """The runner ends by itself. Said in a word, since what a task has forked may have our end of the pipe, too."""
+        self._tell(".\n")
         with self._turn:
             self._may_start = False
             if self._shell:
