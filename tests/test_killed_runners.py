@@ -58,6 +58,14 @@ def test_what_ignores_sigterm_is_killed(house: House) -> None:
     assert is_gone(int(house.notes[0]))
 
 
+def test_the_time_that_it_is_given_is_given_where_programs_lie_elsewhere(house: House) -> None:
+    """There is no /usr/bin/sleep on every system: those on PATH are taken, too."""
+    command(house, SLOW_TO_END)
+    kill(house, before="from agent_os.core import keeper; keeper._PLACES = '/nowhere'")
+    assert is_gone(int(house.notes[0]))
+    assert house.notes[1:] == ["begun", "over"]
+
+
 def test_a_command_is_not_begun_again_beside_itself(house: House) -> None:
     """The next start, at once, waits until what the killed one had started has come to its end."""
     command(house, SLOW_TO_END)
