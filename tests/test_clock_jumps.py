@@ -424,12 +424,13 @@ class Watched:
         part.write_text(f"@{moment}\n", encoding="ascii")
         part.replace(self._said)
 
-    def install(self, backend: str) -> None:
+    def install(self, backend: str, **other: object) -> None:
         """What `schedule install --at 09:15` leaves in the database."""
         home = str(self.machine.home)
         note = {
             "ident": "a-000000", "home": home, "backend": backend, "at": ["09:15"], "every_seconds": 0,
             "command": ["true"], "folder": home, "installed_at": "2026-11-22T08:10:00.000Z",
+            **other,
         }  # fmt: skip
         with closing(sqlite3.connect(self.machine.home / "agent_os.db")) as connection, connection:
             connection.execute("INSERT INTO meta VALUES ('schedule', ?)", (json.dumps(note),))
@@ -533,6 +534,36 @@ def test_a_signal_to_all_of_them_ends_all_in_order(watched: Watched) -> None:
         ("quick", "failed", "interrupted: stopped by signal 15"),
     ]
     assert watched.machine.rows("SELECT DISTINCT status, owner FROM slots WHERE status <> 'skipped'") == [("due", "")]
+
+
+@pytest.mark.parametrize("note", [{"at": ["soon"]}, {"at": 7}, {"at": [], "every_seconds": 0}])
+def test_a_note_of_an_entry_that_makes_no_sense_is_none(watched: Watched, note: dict[str, Any]) -> None:
+    """Somebody has changed it by hand, or a newer version has written it: no run under way minds it."""
+    watched.install("systemd", **note)
+    tick = watched.start()
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    time.sleep(1.5)
+    watched.let_end("slow")
+    _, err = tick.communicate(timeout=30)
+    assert (tick.returncode, err) == (0, "")
+    assert watched.machine.ran() == [("slow", "2026-11-22T09:00Z")]
+
+
+def test_a_look_that_has_ended_is_not_kept_and_its_code_is(watched: Watched) -> None:
+    """A run of days sees thousands of them, and each would take a place in the table of processes."""
+    watched.install("systemd")
+    tick = watched.start()
+    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.it_is("2026-11-22 09:15:01")
+    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    (second,) = children_of(tick.pid)
+    watched.let_end("quick", code=3)
+    watched.machine.wait_until("its end", lambda: not Path(f"/proc/{second}").exists())
+    assert not watched.machine.slots("slow", "success")
+    watched.let_end("slow")
+    tick.communicate(timeout=30)
+    assert tick.returncode == 1
 
 
 def children_of(pid: int) -> list[int]:

@@ -58,6 +58,14 @@ def test_what_ignores_sigterm_is_killed(house: House) -> None:
     assert is_gone(int(house.notes[0]))
 
 
+def test_the_time_that_it_is_given_is_given_where_programs_lie_elsewhere(house: House) -> None:
+    """There is no /usr/bin/sleep on every system: those on PATH are taken, too."""
+    command(house, SLOW_TO_END)
+    kill(house, before="from agent_os.core import keeper; keeper._PLACES = '/nowhere'")
+    assert is_gone(int(house.notes[0]))
+    assert house.notes[1:] == ["begun", "over"]
+
+
 def test_a_command_is_not_begun_again_beside_itself(house: House) -> None:
     """The next start, at once, waits until what the killed one had started has come to its end."""
     command(house, SLOW_TO_END)
@@ -141,3 +149,18 @@ def test_a_keeper_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     assert is_runner_gone(str(tmp_path / "agent_os.db"), lock.owner)
+
+
+def test_a_fork_of_a_task_holds_up_no_end(tmp_path: Path) -> None:
+    """What forks has all that is open, the pipe to the keeper too: that one does not wait for it when a run ends."""
+    lock = RunnerLock(str(tmp_path / "agent_os.db"), clock=Clock())
+    lock.acquire()
+    lock.keeper.start()
+    assert lock.keeper._shell
+    shell = lock.keeper._shell.pid
+    fork_has = os.dup(lock.keeper._pipe)
+    try:
+        lock.release()
+        assert not is_alive(shell)
+    finally:
+        os.close(fork_has)

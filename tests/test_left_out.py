@@ -47,11 +47,11 @@ def home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AppHome:
     return off(tmp_path, capsys)
 
 
-def off(folder: Path, capsys: pytest.CaptureFixture[str]) -> AppHome:
+def off(folder: Path, capsys: pytest.CaptureFixture[str], ini: str = INI) -> AppHome:
     """A home whose tasks were declared, and never looked after since."""
     folder.mkdir(exist_ok=True)
     home = AppHome(folder, capsys)
-    (folder / "agent_os.ini").write_text(INI, encoding="utf-8")
+    (folder / "agent_os.ini").write_text(ini, encoding="utf-8")
     home.pass_days(1 / 48)
     assert home.run("tick", app=False).code == 0
     home.pass_days(HOURS / 24)
@@ -97,6 +97,21 @@ def test_a_kill_between_two_parts_is_gone_on_with(
     assert slots(home) == slots(other)
     assert sorted(home.rows("SELECT task, slot_key, status FROM runs")) == [
         (task, key, "success") for task, key, status, _ in slots(home) if status == "success"
+    ]
+
+
+def test_what_is_left_out_in_parts_is_not_run_for_what_follows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task by days whose last day stands for the others does that for a follower, too, which does all of its days."""
+    days = "partition = day\ncommand = true\n"
+    home = off(tmp_path, capsys, INI + f"[task:a]\ncatch_up = latest\n{days}[task:b]\nafter = a\n{days}")
+    monkeypatch.setattr(runner, "MOST_LEFT_OUT", 50)
+    tick(home)
+    assert home.rows("SELECT task, status, count(*) FROM slots WHERE task IN ('a', 'b') GROUP BY 1, 2") == [
+        ("a", "skipped", 1),
+        ("a", "success", 1),
+        ("b", "success", 2),
     ]
 
 

@@ -733,6 +733,21 @@ def test_what_it_starts_must_be_there(desk: Desk, cron_daemon: None) -> None:
     assert sys.executable in said["notes"][-1]
 
 
+WRONG: list[dict[str, object]] = [{"at": ["soon"]}, {"at": 7}, {"at": ["25:00"]}, {"every_seconds": 0}, {"ident": "z"}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_note_that_makes_no_sense_is_none(desk: Desk, cron_daemon: None, wrong: dict[str, object]) -> None:
+    """Somebody has changed it by hand: `status` says so, and `install` writes it anew."""
+    desk.have("cron")
+    desk.schedule("install")
+    desk.rows("UPDATE meta SET value = ? WHERE name = 'schedule'", json.dumps({**desk.noted(), **wrong}))
+    said = desk.schedule("status", code=1)
+    assert said["problems"] == ["the database does not know what was chosen; `schedule install` writes it anew"]
+    desk.schedule("install")
+    assert desk.schedule("status")["healthy"] is True
+
+
 @each_backend
 def test_an_ini_that_cannot_be_read_blocks_neither_status_nor_remove(
     desk: Desk, backend: str, cron_daemon: None

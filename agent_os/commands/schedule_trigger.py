@@ -70,9 +70,13 @@ def _noted(home: Home, *, renew: bool) -> dict[str, Any]:
         text = home.store(write=True).note(NOTE)
     try:
         found = json.loads(text) if text else {}
-        return found if set(found) >= _KEPT and isinstance(found["home"], str) else {}
-    except (ValueError, KeyError, TypeError):
+        return found if set(found) >= _KEPT and isinstance(found["home"], str) and _has_times(home, found) else {}
+    except (ValueError, KeyError, TypeError, ArithmeticError):  # whoever has written that, it was not this version
         return {}
+
+
+def _has_times(home: Home, found: Mapping[str, Any]) -> bool:
+    return bool(next_at(trigger_remembered(home, found), home.clock))
 
 
 def written(trigger: Trigger, *, backend: str, clock: Clock) -> str:

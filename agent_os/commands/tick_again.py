@@ -8,7 +8,8 @@ the installed entry, for as long as any of them has a run under way. docs/adr/00
 from __future__ import annotations
 
 from .. import exits
-from ..core.errors import AgentOSError
+from ..core import signals
+from ..core.reasons import why
 from .ticks import Ticks
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ class Lookout:
         self._home = home
         self._ticks = Ticks(args, home)
         self._is_on = bool(args.scheduled and not args.watched)
+        self._code = exits.OK  # the worst of those that have ended
         self._looked_at = self._asked_at = home.clock.now()
 
     def __enter__(self) -> Lookout:  # noqa: PYI034 (typing has no Self before 3.11)
@@ -40,6 +42,7 @@ class Lookout:
 
     def beat(self) -> None:
         """Start a tick if a time of the entry has come since somebody looked last. Asks once a minute, if ever."""
+        self._hear()
         now = self._home.clock.now()
         if not self._is_on or _minute(now) == _minute(self._asked_at):
             return
@@ -49,18 +52,22 @@ class Lookout:
             if following and following <= now:
                 self._ticks.start()
                 self._looked_at = now
-        except (AgentOSError, OSError) as error:  # the runs that are under way must not suffer from it
-            self._home.log.debug("tick.again", f"no second tick could be started: {error}")
+        except Exception as error:  # noqa: BLE001 (the runs that are under way must not suffer from it)
+            self._home.log.warning("tick.again", f"no second tick could be started: {why(error)}")
 
     def wait(self, code: int) -> int:
         """Stay until no tick has anything under way, and go on looking; the worst code of all, ours among them."""
-        codes = [code]
         while self._ticks:
+            signals.stop_if_asked()
             self._home.reopen()  # nobody else's database is held open for hours
             self._home.clock.sleep(PAUSE_SECONDS)
             self.beat()
-            codes += [each if each in exits.WORST_FIRST else exits.FAILED for each in self._ticks.ended()]
-        return exits.worst(codes)
+        return exits.worst([code, self._code])
+
+    def _hear(self) -> None:
+        """Of those that have ended, at once: until they are asked for, the system keeps them in its table."""
+        codes = [each if each in exits.WORST_FIRST else exits.FAILED for each in self._ticks.ended()]
+        self._code = exits.worst([self._code, *codes])
 
     def _next_after(self, moment: datetime) -> Optional[datetime]:
         """When the entry would have somebody look next; None where it sees to that itself, or is gone."""

@@ -20,7 +20,9 @@ GRACE_SECONDS = 5  # from SIGTERM to SIGKILL, as for a timeout
 ORPHANED = "its runner was killed; what that had left running is being ended"
 _PATIENCE_SECONDS = 1.0  # with the shell, once there is nothing left for it to do
 _SHELL = "/bin/sh"
-# It reads `+GROUP` and `-GROUP`, a line each, until nobody can write any more. Its output is the text in the lock.
+_PLACES = "/usr/bin:/bin"  # of the one program that it needs
+# It reads `+GROUP` and `-GROUP`, a line each, until `.`, or until nobody can write any more. Its output is the text in
+# the lock.
 _SCRIPT = """# agent_os: ends what it has started, should it be killed
 trap '' HUP INT TERM
 groups=' '
@@ -29,6 +31,7 @@ while read -r line; do
   case $line in
     +*) groups="$groups$group " ;;
     -*) groups="${groups%% $group *} ${groups#* $group }" ;;
+    .) break ;;
   esac
 done
 [ -n "${groups# }" ] || exit 0
@@ -57,12 +60,12 @@ class Keeper:
         self._pipe = -1
         self._may_start = sys.platform != "win32" and os.path.exists(_SHELL)
 
-    def start(self) -> None:
-        """Be there before the first group is; where no shell can be had, nobody is."""
-        with self._turn, contextlib.suppress(OSError):
+    def start(self, path: str = "") -> None:
+        """Be there before the first group is; where no shell can be had, nobody is. `path`: where programs are, too."""
+        with self._turn, contextlib.suppress(OSError, ValueError):  # ValueError: a path that is none
             if self._may_start:
                 self._may_start = False
-                self._start()
+                self._start(f"{_PLACES}:{path}" if path else _PLACES)
 
     def watch(self, group: int) -> None:
         """From here on this group is ended if this process is killed."""
@@ -77,7 +80,7 @@ class Keeper:
             if self._pipe >= 0:
                 os.write(self._pipe, line.encode("ascii"))
 
-    def _start(self) -> None:
+    def _start(self, path: str) -> None:
         from subprocess import DEVNULL, Popen
 
         words = [_SHELL, "-c", _SCRIPT, "agent_os", ORPHANED, str(10 * GRACE_SECONDS)]
@@ -85,7 +88,7 @@ class Keeper:
         try:
             os.set_blocking(writer, False)
             self._shell = Popen(  # noqa: S603 (our own words)
-                words, stdin=reader, stdout=self._lock_fd, stderr=DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin"},
+                words, stdin=reader, stdout=self._lock_fd, stderr=DEVNULL, cwd="/", env={"PATH": path},
                 start_new_session=True,
             )  # fmt: skip
             self._pipe = writer
@@ -95,7 +98,8 @@ class Keeper:
                 os.close(writer)
 
     def close(self) -> None:
-        """The runner ends by itself."""
+        """The runner ends by itself. Said in a word, since what a task has forked may have our end of the pipe, too."""
+        self._tell(".\n")
         with self._turn:
             self._may_start = False
             if self._shell:

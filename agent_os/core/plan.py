@@ -172,6 +172,7 @@ class Planner:
         self._home = home
         self._store = store
         self._slots = slots
+        self._left_out: dict[str, set[str]] = {}  # what `missed` has named of a task
         self._asked: dict[str, Due] = {}  # slots without a time of their own, which several tasks may have: by key
 
     def names(self, targets: Collection[str]) -> set[str]:
@@ -226,7 +227,9 @@ class Planner:
                 mine = order if task.name in targets else order.of_others()
                 known = self._slots.known(task, mine, latest=latest_key(task, now))
                 dues = due_slots(task, known, now=now, order=mine)
-                yield task, [due for due in dues if due.skip and not known.status(due.key)]
+                missed = [due for due in dues if due.skip and not known.status(due.key)]
+                self._left_out[task.name] = {due.key for due in missed}
+                yield task, missed
 
     def _runs(self, task: Task, order: Order, *, wanted: Sequence[str], is_target: bool, plan: Plan) -> list[Unit]:
         """The units of a task that is no collector: slots of its own, and those that what follows it is in need of."""
@@ -258,7 +261,7 @@ class Planner:
 
     def _wanted(self, task: Task, wanted: Sequence[str], dues: Sequence[Due], *, now: datetime) -> list[Due]:
         """The slots that what follows a task is in need of, and that are neither done nor among those that are due."""
-        have = {due.key for due in dues}
+        have = {due.key for due in dues} | self._left_out.get(task.name, set())
         more = sorted({key for key in wanted if key not in have and _fits(task, key)})
         known = self._slots.of(task.name, more)
         dues = []

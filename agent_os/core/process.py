@@ -90,7 +90,7 @@ def run_process(  # noqa: PLR0913 (each is a choice of whoever runs a process; a
     with contextlib.ExitStack() as ends:
         run = _Run(f'"{safe(words[0])[:200]}"', clock=clock, talk=talk, first_input=first_input)
         if keeper:
-            keeper.start()
+            keeper.start(env.get("PATH", ""))
         run.start(words, env=env, cwd=cwd, ends=ends)
         run.watched_by(keeper)
         try:
