@@ -60,8 +60,8 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: more than there are processors, since many a test waits for a process or a clock."""
-    return min(8, 2 * (os.cpu_count() or 1))
+    """What `-n auto` means: one more than there are processors, since many a test waits for a process or a clock."""
+    return min(8, 1 + (os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -83,7 +83,7 @@ def test_a_signal_is_heard_while_the_database_is_locked(tmp_path: Path, sandbox:
     code, _, err = finish(process)
     writer.close()
     assert (code, err) == (128 + number, f"error: stopped by signal {number:d}; what was not finished is due again\n")
-    assert time.monotonic() - sent < 5
+    assert time.monotonic() - sent < 15
 
 
 def test_a_signal_between_writing_runs_down_and_asking_closes_them(

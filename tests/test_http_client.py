@@ -647,7 +647,7 @@ def drip_body(talk):
 
 def drip_chunks(talk):
     talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    talk.drip(b"1\r\n \r\n" * 99, pause=0.02)
+    talk.drip(b"1\r\n \r\n" * 99, pause=0.05)
 
 
 @once(timeout=0.1, deadline=0.3)
@@ -657,7 +657,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(bench, answer):
     began = time.monotonic()
     with RawServer(answer) as server:
         assert "was not done within 0.3 s" in bench.fails(TransientError, server).message
-        assert 0.25 < time.monotonic() - began < 1.0
+        assert 0.25 < time.monotonic() - began < 1.9
 
 
 @once(timeout=0.1, deadline=5)
@@ -671,9 +671,9 @@ def test_a_silent_server_ends_at_the_timeout(bench):
 def test_a_silent_server_ends_at_the_deadline_if_that_is_sooner(bench):
     """A wait never gets more than what is left of the whole."""
     began = time.monotonic()
-    with RawServer(lambda talk: talk.pause(2)) as server:
+    with RawServer(lambda talk: talk.pause(5)) as server:
         assert "was not done within 0.1 s" in bench.fails(TransientError, server).message
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
 
 
 @once(deadline=0.1, max_bytes=10**12)
@@ -780,10 +780,10 @@ def test_an_address_that_swallows_packets_leaves_time_for_the_next(bench, monkey
             for port in (deaf.getsockname()[1], server.port)
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: both)
-        patient = make(timeout=0.6, retry=Retry(attempts=1))
+        patient = make(timeout=6, retry=Retry(attempts=1))
         began = time.monotonic()
         assert patient.get(server).data == {}
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
     for one in [deaf, *crowd]:
         one.close()
 

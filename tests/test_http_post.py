@@ -425,7 +425,7 @@ def test_a_server_that_reads_in_sips_ends_at_the_deadline(make, certificate, is_
     began = time.monotonic()
     with RawServer(sip, reads_bodies=False, tls=context if is_tls else None) as server:
         error = patient.fails(TransientError, server, data=b"x" * LARGEST_BODY)
-        assert 0.5 < time.monotonic() - began < 1.5
+        assert 0.5 < time.monotonic() - began < 8
     assert "was not done within 0.6 s" in error.message
     assert error.may_have_happened
 

