@@ -18,6 +18,7 @@ from agent_os.core.clock import Clock
 from agent_os.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Clock.__module__.removesuffix(".core.clock")  # the one under test, which may be a vendored copy
 
 
 class ShiftedClock(Clock):
@@ -62,7 +63,7 @@ class House:
         """Write the app. Each version is a file of its own, since a file is imported once a process."""
         self._number += 1
         self._app = self.home / f"app_{self._number}.py"
-        head = "from agent_os import App, PermanentError, TransientError\nimport os, time\napp = App('it')\n"
+        head = f"from {PACKAGE} import App, PermanentError, TransientError\nimport os, time\napp = App('it')\n"
         head += f"def note(text):\n    with open({str(self.home / 'notes')!r}, 'a') as f: f.write(text + '\\n')\n"
         self._app.write_text(head + textwrap.dedent(source), encoding="utf-8")
 
@@ -118,9 +119,9 @@ class House:
 
 def started(house: House, *words: str, before: str = "") -> subprocess.Popen[str]:
     """The program in a process of its own, in this home; `before` is code that is run there first."""
-    command = [sys.executable, "-m", "agent_os"]
+    command = [sys.executable, "-m", PACKAGE]
     if before:
-        command = [sys.executable, "-c", f"{before}; from agent_os.__main__ import main; raise SystemExit(main())"]
+        command = [sys.executable, "-c", f"{before}; from {PACKAGE}.__main__ import main; raise SystemExit(main())"]
     words = (*words, "--home", str(house.home))
     return subprocess.Popen([*command, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -13,11 +13,11 @@ from agent_os.core.clock import Clock
 from agent_os.core.lock import RunnerLock, is_orphaned
 from agent_os.core.lock import is_gone as is_runner_gone
 from agent_os.core.process import run_process
-from tests.house import House, is_alive, is_gone, started, wait_for
+from tests.house import PACKAGE, House, is_alive, is_gone, started, wait_for
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no keeper")
 SLOW_TO_END = "trap 'sleep 0.5; echo over; exit' TERM; echo begun; while [ ! -e again ]; do sleep 0.1; done; echo done"
-HASTY = "from agent_os.core import keeper; keeper.GRACE_SECONDS = 0.3"
+HASTY = f"from {PACKAGE}.core import keeper; keeper.GRACE_SECONDS = 0.3"
 
 
 @pytest.fixture

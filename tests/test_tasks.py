@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import House, is_alive, is_gone, started, wait_for
+from tests.house import PACKAGE, House, is_alive, is_gone, started, wait_for
 
 
 @pytest.fixture
@@ -1371,7 +1371,7 @@ def test_a_runner_that_was_taken_over_ends_what_it_has_under_way(house: House) -
         command = echo $$ >> {house.home}/notes; echo begun >> {house.home}/notes; sleep 60
         shell = yes
     """)
-    impatient = "from agent_os.core import machine; machine.RENEW_SECONDS = 0.3"
+    impatient = f"from {PACKAGE}.core import machine; machine.RENEW_SECONDS = 0.3"
     process = started(house, "--task", "long", before=impatient)
     wait_for(house, "begun")
     process.send_signal(signal.SIGSTOP)

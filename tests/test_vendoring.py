@@ -19,7 +19,7 @@ VENDORED = "acme._vendor.agent_os"
 CHECKOUT_ONLY = ("test_build.py", "test_archive.py", "test_architecture.py", "test_vendoring.py")
 LONG = (
     *("test_tasks.py", "test_many.py", "test_crash.py", "test_simulation.py", "test_process.py", "test_guide.py"),
-    *("test_verbs_look.py", "test_verbs_runs.py", "test_retention.py"),
+    *("test_verbs_look.py", "test_verbs_runs.py", "test_retention.py", "test_killed_runners.py", "test_left_out.py"),
     "test_command_line.py",
     "test_run_all.py",
     "test_sandbox.py",
@@ -96,7 +96,6 @@ assert not issubclass(errors[0], errors[1]) and not issubclass(errors[1], errors
     assert done.stdout.splitlines() == ["3 agent_os.main", f"3 {VENDORED}.main"], done.stderr
 
 
-@pytest.mark.slow
 def test_the_tests_pass_against_a_vendored_copy(project):
     """The quick part of this very suite, with every `import agent_os` giving the copy."""
     chosen = [f"tests/{path.name}" for path in sorted((ROOT / "tests").glob("test_*.py"))]
