@@ -388,7 +388,7 @@ def test_watching_notices_a_clock_that_was_set(machine: Machine, tmp_path: Path)
 def test_a_signal_that_ends_watching_is_told_of_once(watched: Watched) -> None:
     """The tick that is under way ends with it, its run is closed, and one line says why."""
     watch = watched.start("tick", "--watch")
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
+    watched.await_begin("slow")
     watch.terminate()
     _, err = watch.communicate(timeout=30)
     assert watch.returncode == 143
@@ -443,9 +443,20 @@ class Watched:
         words = words or ("tick", "--scheduled", "--quiet")
         return self.machine.start("2026-11-22T09:10", *words, env=env)
 
+    def at_work(self, *words: str) -> subprocess.Popen[str]:
+        """The same, with the slow task under way and the time of the next look come."""
+        tick = self.start(*words)
+        self.await_begin("slow")
+        self.it_is("2026-11-22 09:15:01")
+        return tick
+
     def has_begun(self, name: str) -> bool:
         """Whether a task has begun."""
         return (self.machine.home / f"{name}-begun").exists()
+
+    def await_begin(self, name: str) -> None:
+        """Wait until a task has begun."""
+        self.machine.wait_until(f"the {name} task", lambda: self.has_begun(name))
 
     def let_end(self, name: str, code: int = 0) -> None:
         """Have a task end."""
@@ -469,10 +480,8 @@ def watched(machine: Machine, tmp_path: Path) -> Watched:
 def test_a_long_run_holds_up_no_other_task(watched: Watched, backend: str) -> None:
     """Its scheduler starts no second tick, so the first one does, at the time at which the scheduler would have."""
     watched.install(backend)
-    tick = watched.start()
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
-    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    tick = watched.at_work()
+    watched.await_begin("quick")
     watched.let_end("quick")
     watched.machine.wait_for("quick", "2026-11-22T09:15Z")
     assert tick.poll() is None
@@ -486,10 +495,8 @@ def test_a_long_run_holds_up_no_other_task(watched: Watched, backend: str) -> No
 def test_a_tick_stays_until_those_that_it_has_started_have_ended(watched: Watched) -> None:
     """A scheduler may end what outlives what it has started; and its exit code is the worst of all."""
     watched.install("systemd")
-    tick = watched.start()
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
-    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    tick = watched.at_work()
+    watched.await_begin("quick")
     watched.let_end("slow")
     watched.machine.wait_for("slow", "2026-11-22T09:00Z")
     time.sleep(1)
@@ -506,9 +513,7 @@ def test_a_scheduler_that_starts_second_ticks_is_left_to_it(watched: Watched, ba
     """cron does; and an entry that was removed in the meantime wants no more looks."""
     if backend:
         watched.install(backend)
-    tick = watched.start()
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
+    tick = watched.at_work()
     time.sleep(2.5)
     watched.let_end("slow")
     _, err = tick.communicate(timeout=30)
@@ -519,10 +524,8 @@ def test_a_scheduler_that_starts_second_ticks_is_left_to_it(watched: Watched, ba
 def test_a_signal_to_all_of_them_ends_all_in_order(watched: Watched) -> None:
     """systemd sends it to each process, and the first tick to those it has started: all runs are closed."""
     watched.install("systemd")
-    tick = watched.start("tick", "--scheduled")
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
-    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    tick = watched.at_work("tick", "--scheduled")
+    watched.await_begin("quick")
     second = children_of(tick.pid)
     assert second
     for pid in (tick.pid, *second):
@@ -540,9 +543,7 @@ def test_a_signal_to_all_of_them_ends_all_in_order(watched: Watched) -> None:
 def test_a_note_of_an_entry_that_makes_no_sense_is_none(watched: Watched, note: dict[str, Any]) -> None:
     """Somebody has changed it by hand, or a newer version has written it: no run under way minds it."""
     watched.install("systemd", **note)
-    tick = watched.start()
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
+    tick = watched.at_work()
     time.sleep(1.5)
     watched.let_end("slow")
     _, err = tick.communicate(timeout=30)
@@ -553,10 +554,8 @@ def test_a_note_of_an_entry_that_makes_no_sense_is_none(watched: Watched, note: 
 def test_a_look_that_has_ended_is_not_kept_and_its_code_is(watched: Watched) -> None:
     """A run of days sees thousands of them, and each would take a place in the table of processes."""
     watched.install("systemd")
-    tick = watched.start()
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
-    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    tick = watched.at_work()
+    watched.await_begin("quick")
     (second,) = children_of(tick.pid)
     watched.let_end("quick", code=3)
     watched.machine.wait_until("its end", lambda: not Path(f"/proc/{second}").exists())
@@ -575,10 +574,8 @@ def children_of(pid: int) -> list[int]:
 def test_a_killed_tick_leaves_those_that_it_has_started(watched: Watched) -> None:
     """kill -9: what it ran itself is due again; what the other one runs goes on, and is done once."""
     watched.install("systemd")
-    tick = watched.start()
-    watched.machine.wait_until("the slow task", lambda: watched.has_begun("slow"))
-    watched.it_is("2026-11-22 09:15:01")
-    watched.machine.wait_until("the quick task", lambda: watched.has_begun("quick"))
+    tick = watched.at_work()
+    watched.await_begin("quick")
     with tick:
         tick.kill()
     watched.let_end("slow")
